@@ -1,0 +1,1 @@
+"""What everything else stands on: errors, intervals, records, file formats, random streams, atomic files."""

@@ -1,0 +1,209 @@
+"""Which clips exist: pure arithmetic on a grid of frames, made before anything is decoded.
+
+```
+grid frame   0   1   2   3   4   5   6   7   8   9  10  11       frame g is shown at g / fps
+clip 0      [0   1   2   3   4   5   6   7]                      frames_per_clip = 8
+clip 1                      [4   5   6   7   8   9  10  11]      stride = 4: clip c starts at frame c * stride
+```
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+from pydantic import Field
+
+from semioscope.core.config import Config
+from semioscope.core.errors import ConfigError
+from semioscope.core.intervals import Interval
+
+TIME_TOLERANCE_SECONDS = 1e-6
+"""Times that are closer than this are the same: annotations come as decimal fractions, frames as multiples of 1/fps."""
+
+Anchor = Literal["recording", "event"]
+
+
+class ClipPlan(Config):
+    """Which clips exist in a recording. Methods: GESTURES 2021, section 2.2; as in the paper with ``stride=1``."""
+
+    fps: float = Field(default=15.0, gt=0, allow_inf_nan=False)
+    """Frame rate of the grid, in frames per second. A grid frame shows the newest picture of the video."""
+    frames_per_clip: int = Field(default=8, ge=1)
+    """Frames that a backbone sees at once."""
+    stride: int = Field(default=4, ge=1)
+    """Frames between the starts of neighbouring clips. The paper uses 1; 4 is as good and four times cheaper."""
+    anchor: Anchor = "recording"
+    """Where grid frame 0 lies: at the recording's first frame (clips are shared by events), or at the event's onset."""
+
+    @property
+    def clip_seconds(self) -> float:
+        """Length of a clip in seconds: each of its frames lasts 1/fps."""
+        return self.frames_per_clip / self.fps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipRange:
+    """The clips of one event, as numbers.
+
+    Args:
+        first_frame: First grid frame at or after the onset.
+        num_frames: Grid frames inside the event; K in the paper.
+        first_clip: Index of the first clip that lies wholly inside.
+        num_clips: Clips that lie wholly inside; 0 if the event is shorter than a clip.
+        phase: Start of the first clip in frames from ``first_frame``, in [0, stride).
+    """
+
+    first_frame: int
+    num_frames: int
+    first_clip: int
+    num_clips: int
+    phase: int
+
+    @property
+    def clip_index(self) -> Int[np.ndarray, " num_clips"]:
+        """Indices of the clips, ascending and without gaps."""
+        return np.arange(self.first_clip, self.first_clip + self.num_clips, dtype=np.int64)
+
+
+def clip_range(plan: ClipPlan, interval: Interval) -> ClipRange:
+    """Return the frames and clips that lie wholly inside an event.
+
+    A frame lies inside when it is shown at or after the start and before the end of the half-open interval;
+    a clip lies inside when all its frames do. Times are compared with a tolerance of 1e-6 s, so a frame that
+    is shown exactly at the end is outside whatever the rounding.
+
+    Args:
+        plan: The clip plan.
+        interval: The event, in seconds from the recording's first displayed frame.
+    """
+    origin = interval.start_seconds if plan.anchor == "event" else 0.0
+    first_frame = _first_frame_from(interval.start_seconds - origin, plan.fps)
+    end_frame = _first_frame_from(interval.end_seconds - origin, plan.fps)
+    first_clip = -(-first_frame // plan.stride)
+    last_clip = (end_frame - plan.frames_per_clip) // plan.stride
+    return ClipRange(
+        first_frame=first_frame,
+        num_frames=max(0, end_frame - first_frame),
+        first_clip=first_clip,
+        num_clips=max(0, last_clip - first_clip + 1),
+        phase=first_clip * plan.stride - first_frame,
+    )
+
+
+def clips_in(plan: ClipPlan, interval: Interval) -> Int[np.ndarray, " num_clips"]:
+    """Return the indices of all clips that lie wholly inside a half-open interval; ascending, possibly none.
+
+    Args:
+        plan: The clip plan.
+        interval: The event, in seconds from the recording's first displayed frame.
+
+    Examples:
+        >>> clips_in(ClipPlan(), Interval(start_seconds=1.0, end_seconds=2.0))
+        array([4, 5])
+    """
+    return clip_range(plan, interval).clip_index
+
+
+def clip_start_seconds(
+    plan: ClipPlan, clip_index: Int[np.ndarray, "*shape"], *, event_start_seconds: float = 0.0
+) -> Float[np.ndarray, "*shape"]:
+    """Return when clips start, in seconds from the recording's first displayed frame.
+
+    Args:
+        plan: The clip plan.
+        clip_index: Indices of clips.
+        event_start_seconds: Onset of the event; counts only when the plan is anchored at the event.
+    """
+    return _origin(plan, event_start_seconds) + clip_index * plan.stride / plan.fps
+
+
+def clip_centre_seconds(
+    plan: ClipPlan, clip_index: Int[np.ndarray, "*shape"], *, event_start_seconds: float = 0.0
+) -> Float[np.ndarray, "*shape"]:
+    """Return the centres of clips: their start and half of ``clip_seconds``.
+
+    Args:
+        plan: The clip plan.
+        clip_index: Indices of clips.
+        event_start_seconds: Onset of the event; counts only when the plan is anchored at the event.
+    """
+    start = clip_start_seconds(plan, clip_index, event_start_seconds=event_start_seconds)
+    return start + plan.clip_seconds / 2
+
+
+def frame_times(
+    plan: ClipPlan, clip_index: Int[np.ndarray, " num_clips"], *, event_start_seconds: float = 0.0
+) -> Float[np.ndarray, "num_clips {plan.frames_per_clip}"]:
+    """Return when the frames of clips are shown, in seconds from the recording's first displayed frame.
+
+    Frames that clips share have bit-identical times.
+
+    Args:
+        plan: The clip plan.
+        clip_index: Indices of clips.
+        event_start_seconds: Onset of the event; counts only when the plan is anchored at the event.
+    """
+    grid_frame = clip_index[:, None] * plan.stride + np.arange(plan.frames_per_clip)
+    return _origin(plan, event_start_seconds) + grid_frame / plan.fps
+
+
+def clip_start_frames(
+    plan: ClipPlan, clip_index: Int[np.ndarray, " num_clips"], interval: Interval
+) -> Int[np.ndarray, " num_clips"]:
+    """Return where clips start inside an event, in grid frames from the event's first frame.
+
+    Args:
+        plan: The clip plan.
+        clip_index: Indices of clips, usually those of :func:`clips_in` that could be computed.
+        interval: The event, in seconds from the recording's first displayed frame.
+    """
+    return clip_index * plan.stride - clip_range(plan, interval).first_frame
+
+
+def centred_clips(
+    plan: ClipPlan, interval: Interval, *, segment_frames: int = 32
+) -> Int[np.ndarray, " num_complete_segments"]:
+    """Return one clip per complete segment of an event: the clip in the middle of the segment.
+
+    The event is cut into complete stretches of ``segment_frames`` frames from its first frame; a rest is
+    dropped. Every backbone has as many clips as there are stretches, however long its clips are.
+
+    Args:
+        plan: The clip plan.
+        interval: The event, in seconds from the recording's first displayed frame.
+        segment_frames: Frames of a segment; at least ``frames_per_clip``.
+
+    Returns:
+        Indices of clips. With ``stride=1`` a clip starts ``(segment_frames - frames_per_clip) // 2`` frames
+        after its segment, and its index is its start frame. With another stride it is the clip inside the
+        event that starts nearest to that (the earlier of two).
+
+    Raises:
+        ConfigError: If the segment is shorter than a clip.
+
+    References:
+        Methods: GESTURES 2021, section 3.1 (Table 1); as in the paper with ``stride=1``.
+    """
+    if segment_frames < plan.frames_per_clip:
+        msg = (
+            f"segment_frames must be at least frames_per_clip ({plan.frames_per_clip}), got {segment_frames}. "
+            "Use longer segments or a backbone of shorter clips."
+        )
+        raise ConfigError(msg)
+    clips = clip_range(plan, interval)
+    if clips.num_clips == 0:
+        return np.zeros(0, dtype=np.int64)
+    segment = np.arange(clips.num_frames // segment_frames, dtype=np.int64)
+    wanted = clips.first_frame + segment * segment_frames + (segment_frames - plan.frames_per_clip) // 2
+    nearest = (2 * wanted + plan.stride - 1) // (2 * plan.stride)
+    return np.clip(nearest, clips.first_clip, clips.first_clip + clips.num_clips - 1)
+
+
+def _origin(plan: ClipPlan, event_start_seconds: float) -> float:
+    return event_start_seconds if plan.anchor == "event" else 0.0
+
+
+def _first_frame_from(time_seconds: float, fps: float) -> int:
+    """Return the first grid frame that is shown at or after a time."""
+    return int(np.ceil((time_seconds - TIME_TOLERANCE_SECONDS) * fps))
