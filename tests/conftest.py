@@ -42,7 +42,7 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def untouched_random_state() -> Iterator[None]:
     """Fail a test whose code draws from NumPy's global generator."""
-    before = np.random.get_state()[1].copy()  # type: ignore[index, union-attr]  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # type: ignore[index, union-attr]
     yield
-    after = np.random.get_state()[1]  # type: ignore[index]  # noqa: NPY002
+    after = np.random.get_state()[1]  # type: ignore[index]
     assert np.array_equal(before, after), "np.random's global state was used"

@@ -5,13 +5,14 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from typing import IO, Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from semioscope.core.errors import unknown_name
 
 ProgressMode = Literal["auto", "rich", "plain", "json", "quiet"]
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Where a command reports to. Stages do not overlap; ``advance`` may come from any thread."""
 
@@ -26,6 +27,17 @@ class Progress(Protocol):
 
     def finish(self) -> None:
         """End the stage."""
+
+
+@runtime_checkable
+class TextStream(Protocol):
+    """Where lines are written to."""
+
+    def write(self, text: str, /) -> int:
+        """Write some text."""
+
+    def flush(self) -> None:
+        """Hand the text on."""
 
 
 class QuietProgress:
@@ -45,7 +57,7 @@ class QuietProgress:
 class LineProgress:
     """Writes one line per event: plain text, or one JSON object (for logs and clusters)."""
 
-    def __init__(self, stream: IO[str], *, as_json: bool = False, every_seconds: float = 2.0) -> None:
+    def __init__(self, stream: TextStream, *, as_json: bool = False, every_seconds: float = 2.0) -> None:
         self._stream, self._json, self._every = stream, as_json, every_seconds
         self._stage, self._unit, self._total, self._done = "", "", 0.0, 0.0
         self._began = self._spoke = 0.0

@@ -1,0 +1,147 @@
+"""Reading, writing and changing a run's configuration; a misspelt key is an error with the nearest valid one."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from semioscope.core.errors import ConfigError, nearest_names
+from semioscope.recipes.config import RunConfig
+
+
+def updated(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
+    """Return the configuration with some nested values changed, checked anew.
+
+    Args:
+        config: The configuration to begin from.
+        changes: Nested plain values by key, such as ``{"folds": {"rule": "patient"}}``.
+
+    Raises:
+        ConfigError: If a key is unknown or a value not valid.
+    """
+    _refuse_unknown_keys(changes, RunConfig, "")
+    return _checked(_merged(_plain(config), changes))
+
+
+def apply_overrides(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
+    """Return the configuration with ``key=value`` overrides applied, in their order.
+
+    Values are YAML: ``segments.gamma=.inf``, ``backbone.name=motion``, ``baselines=[majority, duration]``.
+
+    Raises:
+        ConfigError: If an override has no ``=``, its key does not exist or its value is not valid.
+    """
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator or not key.strip():
+            msg = f"--set needs key=value, got {override!r}. Write for example --set training.epochs=100."
+            raise ConfigError(msg)
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as err:
+            msg = f"--set {key}: the value must be YAML, got {text!r}. Put text with special signs in quotes."
+            raise ConfigError(msg) from err
+        nested: Any = value
+        for part in reversed(key.strip().split(".")):
+            nested = {part: nested}
+        config = updated(config, nested)
+    return config
+
+
+def dump_config(config: RunConfig) -> str:
+    """Return the configuration as YAML, every setting in the order of the sections."""
+    text: str = yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True, width=100)
+    return f"# Run again with: semioscope run THIS_FILE --cohort DIR --out RUN\n{text}"
+
+
+def read_config(path: Path) -> RunConfig:
+    """Read a configuration that ``dump_config`` or a person wrote.
+
+    Raises:
+        ConfigError: If the file is absent, not YAML, or holds an unknown key or a bad value.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as err:
+        msg = f"{path} does not exist. Give a recipe's name or the config.yaml of a run."
+        raise ConfigError(msg) from err
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
+        msg = f"{path} must be a YAML file that can be read: {err}"
+        raise ConfigError(msg) from err
+    if not isinstance(content, dict):
+        msg = f"{path} must hold the settings of a run as key: value lines, got {type(content).__name__}."
+        raise ConfigError(msg)
+    _refuse_unknown_keys(content, RunConfig, "")
+    return _checked(content)
+
+
+def _plain(config: RunConfig) -> dict[str, Any]:
+    plain = config.model_dump(mode="python")
+    made: dict[str, Any] = _without_tuples(plain)
+    return made
+
+
+def _without_tuples(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_tuples(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_tuples(item) for item in value]
+    return value
+
+
+def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in changes.items():
+        old = result.get(key)
+        nested = isinstance(value, Mapping) and isinstance(old, dict) and key not in ("task", "classes")
+        result[key] = _merged(old, value) if nested else value
+    return result
+
+
+def _refuse_unknown_keys(content: Mapping[str, Any], section: type[BaseModel], prefix: str) -> None:
+    for key, value in content.items():
+        if key not in section.model_fields:
+            raise ConfigError(_unknown_key(f"{prefix}{key}", section, prefix))
+        inner = _section_of(section.model_fields[key].annotation)
+        if inner is not None and isinstance(value, Mapping):
+            _refuse_unknown_keys(value, inner, f"{prefix}{key}.")
+
+
+def _unknown_key(key: str, section: type[BaseModel], prefix: str) -> str:
+    everywhere = all_keys(RunConfig)
+    last = key.rsplit(".", 1)[-1]
+    near = [f"{prefix}{name}" for name in nearest_names(last, section.model_fields)]
+    near += [name for name in everywhere if name.rsplit(".", 1)[-1] == last]
+    near += nearest_names(key, everywhere, most=2)
+    hint = f" Did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""
+    where = f"section {prefix.rstrip('.')}" if prefix else "the top level"
+    return f"Unknown setting {key!r}.{hint} Keys of {where}: {', '.join(section.model_fields)}."
+
+
+def all_keys(section: type[BaseModel], prefix: str = "") -> list[str]:
+    """Return every key of a configuration, dotted, in order."""
+    keys: list[str] = []
+    for name, field in section.model_fields.items():
+        inner = _section_of(field.annotation)
+        keys += all_keys(inner, f"{prefix}{name}.") if inner is not None else [f"{prefix}{name}"]
+    return keys
+
+
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _checked(content: Mapping[str, Any]) -> RunConfig:
+    try:
+        return RunConfig.model_validate(content)
+    except ValidationError as err:
+        lines = []
+        for problem in err.errors():
+            key = ".".join(str(part) for part in problem["loc"])
+            lines.append(f"{key}: {problem['msg']} (got {problem.get('input')!r})")
+        raise ConfigError("Not a valid setting: " + "; ".join(lines) + ".") from err

@@ -1,0 +1,40 @@
+"""Recipes and protocols by name."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from semioscope.core.errors import ConfigError, unknown_name
+from semioscope.recipes.config import RunConfig
+from semioscope.recipes.edit import updated
+from semioscope.recipes.gestures import gestures_2021
+
+RECIPES: dict[str, Callable[[], RunConfig]] = {
+    "gestures-2021": gestures_2021,
+}
+
+PROTOCOLS: dict[str, Mapping[str, Mapping[str, Any]]] = {
+    # Folds by patient; the epoch is chosen inside the training patients; the test fold is touched once.
+    "patient": {
+        "folds": {"rule": "patient"},
+        "selection": {"on": "inner"},
+    },
+    # As published: folds by seizure, the best epoch of the fold that is reported, every start frame.
+    "paper": {
+        "folds": {"rule": "seizure"},
+        "selection": {"on": "test"},
+        "clips": {"stride": 1},
+    },
+}
+
+
+def make_config(recipe: str, *, protocol: str = "patient") -> RunConfig:
+    """Return the configuration of a recipe under a protocol.
+
+    Raises:
+        ConfigError: If one of the names is unknown; the message holds the nearest ones.
+    """
+    if recipe not in RECIPES:
+        raise ConfigError(unknown_name("recipe", recipe, RECIPES))
+    if protocol not in PROTOCOLS:
+        raise ConfigError(unknown_name("protocol", protocol, PROTOCOLS))
+    return updated(RECIPES[recipe](), {"protocol": protocol, **PROTOCOLS[protocol]})

@@ -1,0 +1,125 @@
+"""A run folder: what a run was asked for, and whether the same command may go on in it."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from semioscope.core.errors import ConfigError, StoreError
+from semioscope.core.files import sweep_temporaries, write_json, write_text
+from semioscope.core.formats import SCHEMA_VERSION
+from semioscope.core.provenance import provenance
+from semioscope.recipes import RunConfig, dump_config, read_config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFolder:
+    """Paths of a run. See ``docs/formats.md``, section "Run folder"."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """Every setting."""
+        return self.path / "config.yaml"
+
+    @property
+    def folds(self) -> Path:
+        """The fold plan."""
+        return self.path / "folds.json"
+
+    @property
+    def units(self) -> Path:
+        """What has been done."""
+        return self.path / "units"
+
+    @property
+    def models(self) -> Path:
+        """Weights of the folds and the final bundle."""
+        return self.path / "models"
+
+    @property
+    def scores(self) -> Path:
+        """Every figure of the report."""
+        return self.path / "scores.json"
+
+    @property
+    def request(self) -> Path:
+        """Cohort, store and folds file of the command, to notice when another one comes."""
+        return self.units / "request.json"
+
+
+def open_run(path: Path, config: RunConfig, *, cohort_hash: str, folds_digest: str = "") -> RunFolder:
+    """Make a run folder, or go on in one that was made by the same command.
+
+    Args:
+        path: The folder; new, empty, or of the same run.
+        config: Settings of the run.
+        cohort_hash: Content of the cohort's tables.
+        folds_digest: Content of a folds file that was given; empty when the folds are made.
+
+    Raises:
+        ConfigError: If the folder holds a run with other settings, or of another or changed cohort.
+        StoreError: If the folder holds other things, or cannot be written.
+    """
+    folder = RunFolder(path=path)
+    if path.exists() and not path.is_dir():
+        msg = f"--out must be a folder, but {path} is a file. Choose another --out."
+        raise StoreError(msg)
+    if folder.config.exists():
+        _same_run(folder, config, cohort_hash=cohort_hash, folds_digest=folds_digest)
+    elif path.is_dir() and any(not item.name.startswith(".partial-") for item in path.iterdir()):
+        if not folder.units.is_dir():
+            msg = (
+                f"--out must be a new or empty folder or a run, but {path} holds other files. Choose another."
+            )
+            raise StoreError(msg)
+    request = {"schema_version": SCHEMA_VERSION, "cohort_hash": cohort_hash, "folds": folds_digest}
+    write_json(folder.request, request)
+    write_text(folder.config, dump_config(config))
+    sweep_temporaries(path)
+    write_json(path / "provenance.json", provenance())
+    return folder
+
+
+def _same_run(folder: RunFolder, config: RunConfig, *, cohort_hash: str, folds_digest: str) -> None:
+    before = read_config(folder.config)
+    if before != config:
+        old, new = _flat(before.model_dump(mode="json")), _flat(config.model_dump(mode="json"))
+        changed = [
+            f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in new if old.get(key) != new[key]
+        ]
+        msg = (
+            f"{folder.path} holds a run with other settings ({'; '.join(changed[:5])}). "
+            "Choose another --out, or delete the folder to run anew."
+        )
+        raise ConfigError(msg)
+    if not folder.request.exists():
+        return
+    request = json.loads(folder.request.read_text(encoding="utf-8"))
+    if request.get("cohort_hash") != cohort_hash:
+        msg = (
+            f"The tables of the cohort changed since the run in {folder.path} began. "
+            "Choose another --out; features that are still valid are used again."
+        )
+        raise ConfigError(msg)
+    if request.get("folds") != folds_digest:
+        msg = f"The run in {folder.path} began with other folds. Choose another --out."
+        raise ConfigError(msg)
+
+
+def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(content, dict):
+        flat: dict[str, Any] = {}
+        for key, value in content.items():
+            flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
+        return flat
+    return {prefix: content}
+
+
+def log_event(folder: RunFolder, event: str, **facts: Any) -> None:
+    """Append one line to run.jsonl; the log is the only file that is not made anew by the same command."""
+    record = {"time": round(time.time(), 3), "event": event, **facts}
+    with (folder.path / "run.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(record, sort_keys=True) + "\n")
