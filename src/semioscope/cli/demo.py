@@ -1,0 +1,62 @@
+"""``semioscope demo``: the whole way on a synthetic cohort, with nothing to download."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semioscope.cli.options import ProgressOption, WorkersOption
+
+SIZE = (480, 270)
+FPS = 15.0
+SETTINGS = ("backbone.name=motion", "clips.stride=8", "folds.num_folds=4", "training.epochs=150")
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(help="Where everything goes.", metavar="DIR")],
+    recipe: Annotated[str | None, typer.Option(help="Recipe to run [default: the first].")] = None,
+    patients: Annotated[int, typer.Option(min=4, help="Synthetic patients.")] = 12,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Override any setting: key=value.", metavar="KEY=VALUE")
+    ] = None,
+    workers: WorkersOption = 2,
+    progress: ProgressOption = "auto",
+) -> None:
+    """Make a synthetic cohort, run the main job on it and predict a video that was held out."""
+    from semioscope.cli import predict, run
+    from semioscope.core.files import read_json
+    from semioscope.core.progress import format_seconds, make_progress
+    from semioscope.recipes import RECIPES
+    from semioscope.synthetic import held_out_videos, make_cohort
+
+    began = time.monotonic()
+    cohort, out, prediction = folder / "cohort", folder / "run", folder / "prediction"
+    print("1/3  A synthetic cohort: bodies on beds, seen by two cameras. Its scores mean nothing clinically.")
+    made = make_cohort(
+        cohort, num_patients=patients, seed=seed, size=SIZE, fps=FPS, hold_out=1, workers=workers,
+        progress=make_progress(progress),
+    )  # fmt: skip
+    print(made.describe())
+    name = recipe or next(iter(RECIPES))
+    print(f"\n2/3  {name} with the weight-free backbone 'motion', folds by patient.")
+    run.command(
+        name, cohort=cohort, out=out, settings=[*SETTINGS, *(settings or [])], seed=seed, workers=workers,
+        progress=progress,
+    )  # fmt: skip
+    video = held_out_videos(cohort)[0]
+    print("\n3/3  A seizure of a patient that the model never saw.")
+    bundle = out / "models" / read_json(out / "scores.json")["bundle"]
+    predict.command(
+        [video.path], model=bundle, out=prediction, onset=f"{video.onset_seconds:g}",
+        offset=f"{video.offset_seconds:g}", progress=progress,
+    )  # fmt: skip
+    print(f"     Truth: {video.label}.")
+    print(f"\nDone in {format_seconds(time.monotonic() - began)}.")
+    print(f"Report:      {out / 'report.html'}   (open it in a browser)")
+    print(f"Prediction:  {prediction}")
+    print("Next, with own videos:")
+    print("  semioscope cohort new MYCOHORT          then fill in the three tables (docs/formats.md)")
+    print("  semioscope cohort check MYCOHORT")
+    print(f"  semioscope run {name} --cohort MYCOHORT --out MYRUN")
