@@ -1,13 +1,14 @@
-"""Makes small test videos with PyAV: every frame shows its own number, so reading can be checked frame by frame.
+"""Makes small test videos with PyAV: every frame shows its own number, so reading can be checked exactly.
 
-The number is a barcode of 16 black or white cells of 8 x 8 pixels in the bottom rows (least significant bit first,
-row by row). A white square in the top left corner shows the orientation.
+The number is a barcode of 16 black or white cells of 8 x 8 pixels in the bottom rows (least significant bit
+first, row by row). A white square in the top left corner shows the orientation.
 
     from make_videos import make_video, read_barcode
     make_video(path, codec="h264", num_frames=50, fps=25)     # the suffix chooses the container
-    read_barcode(picture)                                     # -> frame number, or -1 if the cells are unclear
+    read_barcode(picture)                                     # -> frame number, or -1 if unclear
 
-Needs PyAV and NumPy only. ``BROKEN`` names ways to break a video; ``make_broken(folder)`` makes them all.
+Needs PyAV and NumPy only. ``KINDS`` names what a reader must get exactly right (``make_kind``);
+``make_broken(folder)`` writes one file for each way a video can be broken.
 """
 
 import contextlib
@@ -29,7 +30,11 @@ CORNER = 16
 # codec -> (encoder, pixel format, options)
 ENCODERS: dict[str, tuple[str, str, dict[str, str]]] = {
     "h264": ("libx264", "yuv420p", {"crf": "18", "preset": "veryfast", "threads": "1"}),
-    "hevc": ("libx265", "yuv420p", {"crf": "18", "preset": "ultrafast", "x265-params": "log-level=none:pools=none:frame-threads=1"}),  # fmt: skip
+    "hevc": (
+        "libx265",
+        "yuv420p",
+        {"crf": "18", "preset": "ultrafast", "x265-params": "log-level=none:pools=none:frame-threads=1"},
+    ),
     "mpeg2": ("mpeg2video", "yuv420p", {"b": "6000000", "bf": "2"}),
     "mpeg4": ("mpeg4", "yuv420p", {"b": "4000000", "bf": "0"}),
     "mjpeg": ("mjpeg", "yuvj420p", {"b": "9000000"}),
@@ -76,7 +81,7 @@ def draw_picture(number: int, *, size: tuple[int, int] = (128, 96)) -> np.ndarra
 
 
 def read_barcode(picture: np.ndarray) -> int:
-    """Return the frame number in a picture (uint8 colour or uint16 gray), or -1 if a cell is neither black nor white."""
+    """Return the frame number in a picture (uint8 colour or uint16 gray), or -1 if a cell is unclear."""
     gray = picture.astype(float).mean(axis=2) if picture.ndim == 3 else picture / 257.0
     number = 0
     for top, left, bit in _cells(gray.shape[1], gray.shape[0]):
@@ -147,7 +152,9 @@ def make_video(
         for position, number in enumerate(shown):
             picture = draw(number, size=size)
             if stream.pix_fmt == "gray16le":
-                frame = av.VideoFrame.from_ndarray((picture[..., 0].astype(np.uint16) * 257), format="gray16le")
+                frame = av.VideoFrame.from_ndarray(
+                    (picture[..., 0].astype(np.uint16) * 257), format="gray16le"
+                )
             else:
                 frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts = round(float(times[position]) * 1000) if times is not None else position
@@ -176,8 +183,14 @@ def make_audio(path: Path, *, seconds: float = 1.0) -> None:
         container.mux(stream.encode(None))
 
 
-def remux(source: Path, target: Path, *, keep: Callable[[int, av.Packet], bool] | None = None,
-          shift_seconds: float = 0.0, change: Callable[[int, bytes], bytes] | None = None) -> int:  # fmt: skip
+def remux(
+    source: Path,
+    target: Path,
+    *,
+    keep: Callable[[int, av.Packet], bool] | None = None,
+    shift_seconds: float = 0.0,
+    change: Callable[[int, bytes], bytes] | None = None,
+) -> int:
     """Copy packets into another file, leaving some out or changing their bytes; return how many were kept."""
     kept = 0
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
@@ -207,7 +220,12 @@ def rotate_mp4(path: Path, degrees: int) -> None:
     at = data.index(b"tkhd") + 4
     matrix = at + (4 + 32 if data[at] == 0 else 4 + 44) + 4
     one = 1 << 16
-    a, b, c, d = {0: (one, 0, 0, one), 90: (0, one, -one, 0), 180: (-one, 0, 0, -one), 270: (0, -one, one, 0)}[degrees]
+    a, b, c, d = {
+        0: (one, 0, 0, one),
+        90: (0, one, -one, 0),
+        180: (-one, 0, 0, -one),
+        270: (0, -one, one, 0),
+    }[degrees]
     data[matrix : matrix + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
 
@@ -220,18 +238,21 @@ def patch_header(path: Path, box: bytes, position: int, value: int) -> None:
     path.write_bytes(data)
 
 
-def flip_bits(path: Path, target: Path, *, seed: int = 0, num_bits: int = 40, first: float = 0.3, last: float = 0.95) -> None:
+def flip_bits(
+    path: Path, target: Path, *, seed: int = 0, num_bits: int = 40, first: float = 0.3, last: float = 0.95
+) -> None:
     """Write a copy with random bits turned over between two fractions of the file."""
     data = bytearray(path.read_bytes())
     chance = random.Random(seed)
+    size = data.rindex(b"moov") if path.suffix == ".mp4" else len(data)
     for _ in range(num_bits):
-        data[chance.randrange(int(first * len(data)), int(last * len(data)))] ^= 1 << chance.randrange(8)
+        data[chance.randrange(int(first * size), int(last * size))] ^= 1 << chance.randrange(8)
     target.write_bytes(data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """A broken video: ``opens`` says whether anything of it can be shown; ``num_frames`` is the truth before it broke."""
+    """A broken video; ``opens``: something of it can be shown; ``num_frames``: the truth before it broke."""
 
     path: Path
     opens: bool
@@ -242,7 +263,15 @@ def make_broken(folder: Path, *, num_frames: int = 40) -> dict[str, Broken]:
     """Write one file for each way a video can be broken; return them by name."""
     folder.mkdir(parents=True, exist_ok=True)
     whole: dict[str, Path] = {}
-    for kind in ("h264-mp4", "h264-open-gop-mkv", "h264-ts", "h264-fragmented-mp4", "mpeg2-ps", "mpeg2-ts", "mpeg2-avi"):
+    for kind in (
+        "h264-mp4",
+        "h264-open-gop-mkv",
+        "h264-ts",
+        "h264-fragmented-mp4",
+        "mpeg2-ps",
+        "mpeg2-ts",
+        "mpeg2-avi",
+    ):
         whole[kind], _ = make_kind(folder, kind, num_frames=num_frames)
     faststart = folder / "faststart.mp4"
     make_video(faststart, num_frames=num_frames, container_options={"movflags": "+faststart"})
@@ -255,7 +284,15 @@ def make_broken(folder: Path, *, num_frames: int = 40) -> dict[str, Broken]:
         made[name] = Broken(path=path, opens=opens, num_frames=num_frames if opens else 0)
         return path
 
-    for kind in ("h264-open-gop-mkv", "h264-ts", "h264-fragmented-mp4", "mpeg2-ps", "mpeg2-ts", "mpeg2-avi", "faststart"):
+    for kind in (
+        "h264-open-gop-mkv",
+        "h264-ts",
+        "h264-fragmented-mp4",
+        "mpeg2-ps",
+        "mpeg2-ts",
+        "mpeg2-avi",
+        "faststart",
+    ):
         data = whole[kind].read_bytes()
         add(f"truncated-{kind}", whole[kind].suffix, data[: int(len(data) * 0.7)])
     plain = whole["h264-mp4"].read_bytes()
@@ -269,7 +306,9 @@ def make_broken(folder: Path, *, num_frames: int = 40) -> dict[str, Broken]:
     made["too-many-samples"] = Broken(path=made["too-many-samples"].path, opens=False, num_frames=num_frames)
     for kind in ("h264-mp4", "h264-ts", "mpeg2-ps", "mpeg2-avi"):
         flip_bits(whole[kind], add(f"bit-flips-{kind}", whole[kind].suffix, b""))
-        made[f"bit-flips-{kind}"] = Broken(path=made[f"bit-flips-{kind}"].path, opens=True, num_frames=num_frames)
+        made[f"bit-flips-{kind}"] = Broken(
+            path=made[f"bit-flips-{kind}"].path, opens=True, num_frames=num_frames
+        )
     for kind in ("h264-open-gop-mkv", "mpeg2-ts"):
         data = bytearray(whole[kind].read_bytes())
         third = len(data) // 3
@@ -281,13 +320,20 @@ def make_broken(folder: Path, *, num_frames: int = 40) -> dict[str, Broken]:
     target = add("lost-packets", ".ts", b"")
     remux(whole["h264-ts"], target, keep=lambda number, packet: packet.is_keyframe or number % 7 != 3)
     target = add("corrupt-packets", ".mkv", b"")
-    remux(whole["h264-open-gop-mkv"], target,
-          change=lambda number, data: random.Random(number).randbytes(len(data)) if number % 9 == 4 else data)  # fmt: skip
+    remux(
+        whole["h264-open-gop-mkv"],
+        target,
+        change=lambda number, data: random.Random(number).randbytes(len(data)) if number % 9 == 4 else data,
+    )
     target = add("late-start", ".ts", b"")
     remux(whole["h264-ts"], target, shift_seconds=2**33 / 90_000 - 1.0)
     add("backward-times", ".ts", whole["h264-ts"].read_bytes() + whole["h264-ts"].read_bytes())
     gap = add("gap", ".mp4", b"")
-    make_video(gap, num_frames=num_frames, times=[k / 25 + (10.0 if k >= num_frames // 2 else 0.0) for k in range(num_frames)])
+    make_video(
+        gap,
+        num_frames=num_frames,
+        times=[k / 25 + (10.0 if k >= num_frames // 2 else 0.0) for k in range(num_frames)],
+    )
     make_audio(add("audio-only", ".m4a", b"", opens=False))
     add("zero-bytes", ".mp4", b"", opens=False)
     add("text", ".mp4", b"seizure log\n" * 200, opens=False)

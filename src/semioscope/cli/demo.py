@@ -1,5 +1,6 @@
 """``semioscope demo``: the whole way on a synthetic cohort, with nothing to download."""
 
+import csv
 import time
 from pathlib import Path
 from typing import Annotated
@@ -29,7 +30,7 @@ def command(
     from semioscope.core.files import read_json
     from semioscope.core.progress import format_seconds, make_progress
     from semioscope.recipes import RECIPES
-    from semioscope.synthetic import held_out_videos, make_cohort
+    from semioscope.synthetic import make_cohort
 
     began = time.monotonic()
     cohort, out, prediction = folder / "cohort", folder / "run", folder / "prediction"
@@ -38,21 +39,23 @@ def command(
         cohort, num_patients=patients, seed=seed, size=SIZE, fps=FPS, hold_out=1, workers=workers,
         progress=make_progress(progress),
     )  # fmt: skip
-    print(made.describe())
+    counts = ", ".join(f"{count} {name}" for name, count in made.class_counts.items())
+    print(f"     {made.num_seizures} seizures ({counts}) of {made.num_patients} patients.")
     name = recipe or next(iter(RECIPES))
     print(f"\n2/3  {name} with the weight-free backbone 'motion', folds by patient.")
     run.command(
         name, cohort=cohort, out=out, settings=[*SETTINGS, *(settings or [])], seed=seed, workers=workers,
         progress=progress,
     )  # fmt: skip
-    video = held_out_videos(cohort)[0]
+    with (cohort / "held-out" / "held-out.tsv").open(encoding="utf-8", newline="") as stream:
+        truth = next(csv.DictReader(stream, delimiter="\t"))
     print("\n3/3  A seizure of a patient that the model never saw.")
     bundle = out / "models" / read_json(out / "scores.json")["bundle"]
     predict.command(
-        [video.path], model=bundle, out=prediction, onset=f"{video.onset_seconds:g}",
-        offset=f"{video.offset_seconds:g}", progress=progress,
+        [cohort / "held-out" / truth["path"]], model=bundle, out=prediction, onset=truth["onset"],
+        offset=truth["offset"], progress=progress,
     )  # fmt: skip
-    print(f"     Truth: {video.label}.")
+    print(f"     Truth: {truth['seizure_type']}.")
     print(f"\nDone in {format_seconds(time.monotonic() - began)}.")
     print(f"Report:      {out / 'report.html'}   (open it in a browser)")
     print(f"Prediction:  {prediction}")

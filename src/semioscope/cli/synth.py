@@ -57,6 +57,7 @@ def command(
         workers=workers,
         progress=make_progress(progress),
     )
-    print(made.describe())
+    counts = ", ".join(f"{count} {name}" for name, count in made.class_counts.items())
+    print(f"{made.num_seizures} seizures ({counts}) of {made.num_patients} patients in {folder}.")
     print("Synthetic: scores on this cohort mean nothing clinically.")
     print(f"Next: semioscope cohort check {folder}")

@@ -1,4 +1,4 @@
-"""What stands in one cell of a table: reading it by its column, writing it canonically, and misspelt names."""
+"""What stands in one cell of a table: read by its column, written canonically; and misspelt names."""
 
 import math
 import re

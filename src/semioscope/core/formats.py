@@ -141,15 +141,6 @@ CROPS = TableSchema(
     subject=("event", "event_id"),
 )
 
-PARTS = TableSchema(
-    file="parts.tsv",
-    columns=(
-        Column(name="path", kind="path", required=True, filled=True),
-        Column(name="start_seconds", kind="number", required=True, filled=True),
-    ),
-    subject=("part", "path"),
-)
-
 _PREDICTION_COLUMNS = (
     Column(name="fold", kind="integer", required=True),
     Column(name="level", kind="choice", required=True, filled=True, choices=("clip", "view", "event")),
@@ -173,6 +164,22 @@ BASELINES = TableSchema(
     subject=("event", "event_id"),
 )
 
+SEGMENTS = TableSchema(
+    file="segments.tsv",
+    columns=(
+        Column(name="fold", kind="integer", required=True),
+        Column(name="event_id", kind="id", required=True, filled=True),
+        Column(name="recording_id", kind="id", required=True, filled=True),
+        Column(name="view", required=True),
+        Column(name="segment", kind="integer", required=True, filled=True),
+        Column(name="start_seconds", kind="number", required=True),
+        Column(name="end_seconds", kind="number", required=True),
+        Column(name="y_score_clip", kind="number", required=True),
+        Column(name="y_score_prefix", kind="number", required=True),
+    ),
+    subject=("event", "event_id"),
+)
+
 FAILURES = TableSchema(
     file="failures.tsv",
     columns=(
@@ -189,8 +196,8 @@ TABLES: dict[str, TableSchema] = {
     "recordings": RECORDINGS,
     "seizures": SEIZURES,
     "crops": CROPS,
-    "parts": PARTS,
     "predictions": PREDICTIONS,
     "baselines": BASELINES,
+    "segments": SEGMENTS,
     "failures": FAILURES,
 }

@@ -20,4 +20,6 @@ def blocks_of(
     """
     clips = np.unique(clip_index)
     blocks, starts = np.unique(clips // CLIPS_PER_BLOCK, return_index=True)
-    return dict(zip(blocks.tolist(), np.split(clips, starts[1:]), strict=False))
+    if clips.size == 0:
+        return {}
+    return dict(zip(blocks.tolist(), np.split(clips, starts[1:]), strict=True))

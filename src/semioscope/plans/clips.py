@@ -19,22 +19,22 @@ from semioscope.core.errors import ConfigError
 from semioscope.core.intervals import Interval
 
 TIME_TOLERANCE_SECONDS = 1e-6
-"""Times that are closer than this are the same: annotations come as decimal fractions, frames as multiples of 1/fps."""
+"""Times that are closer are the same: annotations are decimal fractions, frame times multiples of 1/fps."""
 
 Anchor = Literal["recording", "event"]
 
 
 class ClipPlan(Config):
-    """Which clips exist in a recording. Methods: GESTURES 2021, section 2.2; as in the paper with ``stride=1``."""
+    """Which clips exist in a recording. Methods: GESTURES 2021; as in the paper with ``stride=1``."""
 
     fps: float = Field(default=15.0, gt=0, allow_inf_nan=False)
     """Frame rate of the grid, in frames per second. A grid frame shows the newest picture of the video."""
     frames_per_clip: int = Field(default=8, ge=1)
     """Frames that a backbone sees at once."""
     stride: int = Field(default=4, ge=1)
-    """Frames between the starts of neighbouring clips. The paper uses 1; 4 is as good and four times cheaper."""
+    """Frames between the starts of neighbouring clips. The paper uses 1; 4 needs a quarter of the clips."""
     anchor: Anchor = "recording"
-    """Where grid frame 0 lies: at the recording's first frame (clips are shared by events), or at the event's onset."""
+    """Where grid frame 0 is: at the recording's first frame (events share clips) or at the event's onset."""
 
     @property
     def clip_seconds(self) -> float:
@@ -106,8 +106,8 @@ def clips_in(plan: ClipPlan, interval: Interval) -> Int[np.ndarray, " num_clips"
 
 
 def clip_start_seconds(
-    plan: ClipPlan, clip_index: Int[np.ndarray, "*shape"], *, event_start_seconds: float = 0.0
-) -> Float[np.ndarray, "*shape"]:
+    plan: ClipPlan, clip_index: Int[np.ndarray, " num_clips"], *, event_start_seconds: float = 0.0
+) -> Float[np.ndarray, " num_clips"]:
     """Return when clips start, in seconds from the recording's first displayed frame.
 
     Args:
@@ -119,8 +119,8 @@ def clip_start_seconds(
 
 
 def clip_centre_seconds(
-    plan: ClipPlan, clip_index: Int[np.ndarray, "*shape"], *, event_start_seconds: float = 0.0
-) -> Float[np.ndarray, "*shape"]:
+    plan: ClipPlan, clip_index: Int[np.ndarray, " num_clips"], *, event_start_seconds: float = 0.0
+) -> Float[np.ndarray, " num_clips"]:
     """Return the centres of clips: their start and half of ``clip_seconds``.
 
     Args:
@@ -134,7 +134,7 @@ def clip_centre_seconds(
 
 def frame_times(
     plan: ClipPlan, clip_index: Int[np.ndarray, " num_clips"], *, event_start_seconds: float = 0.0
-) -> Float[np.ndarray, "num_clips {plan.frames_per_clip}"]:
+) -> Float[np.ndarray, "num_clips frames_per_clip"]:
     """Return when the frames of clips are shown, in seconds from the recording's first displayed frame.
 
     Frames that clips share have bit-identical times.
@@ -187,8 +187,8 @@ def centred_clips(
     """
     if segment_frames < plan.frames_per_clip:
         msg = (
-            f"segment_frames must be at least frames_per_clip ({plan.frames_per_clip}), got {segment_frames}. "
-            "Use longer segments or a backbone of shorter clips."
+            f"segment_frames must be at least frames_per_clip ({plan.frames_per_clip}), got {segment_frames}."
+            " Use longer segments or a backbone of shorter clips."
         )
         raise ConfigError(msg)
     clips = clip_range(plan, interval)

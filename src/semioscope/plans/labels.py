@@ -14,7 +14,8 @@ def clip_labels(
         clonic_onset_seconds: tG on the same clock; None for a seizure without a clonic phase (all 0).
 
     References:
-        Methods: GESTURES 2021, equation 1; as in the paper. Clips before tG of a tonic-clonic seizure are 0.
+        Methods: GESTURES 2021, section 2.3, equation 1; as in the paper. Clips before tG of a tonic-clonic
+        seizure are 0.
     """
     if clonic_onset_seconds is None:
         return np.zeros(centre_seconds.shape, dtype=np.int64)

@@ -95,8 +95,8 @@ def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in changes.items():
         old = result.get(key)
-        nested = isinstance(value, Mapping) and isinstance(old, dict) and key not in ("task", "classes")
-        result[key] = _merged(old, value) if nested else value
+        nested = isinstance(value, Mapping) and key not in ("task", "classes")
+        result[key] = _merged(old, value) if nested and isinstance(old, dict) else value
     return result
 
 

@@ -69,12 +69,9 @@ def open_run(path: Path, config: RunConfig, *, cohort_hash: str, folds_digest: s
         raise StoreError(msg)
     if folder.config.exists():
         _same_run(folder, config, cohort_hash=cohort_hash, folds_digest=folds_digest)
-    elif path.is_dir() and any(not item.name.startswith(".partial-") for item in path.iterdir()):
-        if not folder.units.is_dir():
-            msg = (
-                f"--out must be a new or empty folder or a run, but {path} holds other files. Choose another."
-            )
-            raise StoreError(msg)
+    elif path.is_dir() and any(path.iterdir()) and not folder.units.is_dir():
+        msg = f"--out must be a new or empty folder or a run, but {path} holds other files. Choose another."
+        raise StoreError(msg)
     request = {"schema_version": SCHEMA_VERSION, "cohort_hash": cohort_hash, "folds": folds_digest}
     write_json(folder.request, request)
     write_text(folder.config, dump_config(config))

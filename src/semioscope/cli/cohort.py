@@ -1,0 +1,196 @@
+"""``semioscope cohort``: make, check, describe and import a cohort folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from semioscope.cli.options import ProgressOption
+
+if TYPE_CHECKING:
+    from semioscope.core.tables import Problem
+
+EXIT_PROBLEMS = 1
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_show_locals=False)
+importers = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_show_locals=False)
+app.add_typer(importers, name="import", help="Fill a cohort folder from what there is.")
+
+FolderArgument = Annotated[Path, typer.Argument(help="Cohort folder.", metavar="DIR")]
+TaskOption = Annotated[str, typer.Option("--task", help="Preset task, or a YAML file.", metavar="NAME")]
+
+
+@app.command("new", help="Make an empty cohort folder: three tables and a folder for videos.")
+def new(folder: FolderArgument) -> None:
+    """Make an empty cohort folder."""
+    from semioscope.cohort import new_cohort
+
+    with _problems_exit():
+        new_cohort(folder)
+    print(f"Made {folder}: patients.tsv, recordings.tsv and seizures.tsv with headers, and a folder videos.")
+    print("Fill the tables (docs/formats.md), or import what you have:")
+    print(f"Next: semioscope cohort import table TABLE.xlsx {folder} --preview")
+    print(f"      semioscope cohort check {folder}")
+
+
+@app.command("check", help="Report every problem of the tables and videos at once, with row and remedy.")
+def check(
+    folder: FolderArgument,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read all videos to the end; compare files byte by byte.")
+    ] = False,
+    task: Annotated[
+        str | None, typer.Option("--task", help="Also check the classes of this task.", metavar="NAME")
+    ] = None,
+    progress: ProgressOption = "auto",
+) -> None:
+    """Check a cohort folder."""
+    from semioscope.cohort import check_cohort, read_task
+    from semioscope.core.progress import make_progress
+
+    chosen = None if task is None else read_task(task)
+    problems = check_cohort(folder, full=full, task=chosen, progress=make_progress(progress))
+    errors = _print_problems(problems)
+    if errors:
+        print(f"Next: mend these, then semioscope cohort check {folder}")
+        raise typer.Exit(EXIT_PROBLEMS)
+    print(f"Next: semioscope cohort summary {folder}")
+
+
+@app.command("summary", help="Print the figures of a cohort under a task, beside published ones.")
+def summary(
+    folder: FolderArgument,
+    task: TaskOption = "fos-vs-tcs",
+    min_duration_seconds: Annotated[
+        float, typer.Option("--min-duration-seconds", min=0, help="Leave out shorter seizures.")
+    ] = 15.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Describe a cohort."""
+    from semioscope.cohort import read_cohort, read_task, render_summary, summarise
+
+    chosen = read_task(task)
+    with _problems_exit(f"Next: mend these, then semioscope cohort check {folder}"):
+        figures = summarise(read_cohort(folder), chosen, min_duration_seconds=min_duration_seconds)
+    if as_json:
+        import json
+
+        from semioscope.core.files import canonical_json
+
+        print(json.dumps(json.loads(canonical_json(figures)), indent=1, ensure_ascii=False))
+        return
+    print(render_summary(figures))
+    print(f"\nNext: semioscope run RECIPE --cohort {folder} --out RUN")
+
+
+@importers.command("table", help="Import an annotation table: csv, tsv or xlsx.")
+def import_table_command(
+    source: Annotated[Path, typer.Argument(help="The table.", metavar="TABLE")],
+    folder: FolderArgument,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="TARGET=COLUMN",
+            help="What a column means, such as onset=Beginn; repeat it. What is not said is guessed.",
+        ),
+    ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option("--drop", metavar="COLUMN", help="Leave a column out; repeat it.")
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", help="Sheet of a spreadsheet [default: the first].")
+    ] = None,
+    annotator: Annotated[
+        str | None, typer.Option("--annotator", help="Who annotated, where no column says so.")
+    ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show the first rows as they would be written; write nothing.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a seizures.tsv that has rows.")] = False,
+) -> None:
+    """Import an annotation table."""
+    from semioscope.cohort import import_table
+
+    with _problems_exit(f"Next: semioscope cohort import table {source} {folder} --preview"):
+        result = import_table(
+            source,
+            folder,
+            mapping=parse_mapping(mapping or []),
+            drop=drop or [],
+            sheet=sheet,
+            annotator=annotator,
+            force=force,
+            preview=preview,
+        )
+    if preview:
+        print(result.preview())
+        print()
+        if _print_problems(result.problems):
+            print(
+                "Next: mend the table or the mapping (--map TARGET=COLUMN), then look again with --preview."
+            )
+            raise typer.Exit(EXIT_PROBLEMS)
+        print("Nothing was written. Next: the same command without --preview.")
+        return
+    for note in result.notes:
+        print(f"Note: {note}")
+    counts = ", ".join(f"{file}: {len(rows)}" for file, rows in result.rows.items())
+    print(f"Wrote {folder} (rows of {counts}).")
+    print(f"Next: semioscope cohort check {folder}")
+
+
+def parse_mapping(items: list[str]) -> dict[str, str]:
+    """Return column by target of ``TARGET=COLUMN`` options.
+
+    Raises:
+        ConfigError: If one is written otherwise, or a target comes twice.
+    """
+    from semioscope.core.errors import ConfigError
+
+    mapping: dict[str, str] = {}
+    for item in items:
+        target, sign, column = (part.strip() for part in item.partition("="))
+        if not (sign and target and column):
+            msg = f"--map must be TARGET=COLUMN, got {item!r}. Write for example --map onset=Beginn."
+            raise ConfigError(msg)
+        if target in mapping:
+            msg = f"--map {target} must be given once, got {mapping[target]!r} and {column!r}."
+            raise ConfigError(msg)
+        mapping[target] = column
+    return mapping
+
+
+def _print_problems(problems: "list[Problem] | tuple[Problem, ...]") -> int:
+    """Print problems, errors first, and a count; return how many errors there are."""
+    errors = [problem for problem in problems if problem.severity == "error"]
+    warnings = [problem for problem in problems if problem.severity == "warning"]
+    for problem in errors:
+        print(f"ERROR    {problem}")
+    for problem in warnings:
+        print(f"warning  {problem}")
+    if not problems:
+        print("No problems.")
+    else:
+        print(f"{_count(len(errors), 'error')}, {_count(len(warnings), 'warning')}.")
+    return len(errors)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+@contextmanager
+def _problems_exit(then: str = "") -> Iterator[None]:
+    """Turn problems of a cohort into text and exit code 1."""
+    from semioscope.core.errors import CohortError
+
+    try:
+        yield
+    except CohortError as err:
+        print(err)
+        if then:
+            print(then)
+        raise typer.Exit(EXIT_PROBLEMS) from err

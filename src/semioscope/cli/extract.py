@@ -1,0 +1,75 @@
+"""``semioscope extract``: compute the features that a task needs, and keep them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semioscope.cli.options import (
+    EngineOption,
+    ExecutorOption,
+    PrecisionOption,
+    ProgressOption,
+    StoreOption,
+    WeightsOption,
+    WorkersOption,
+)
+
+
+def command(
+    cohort: Annotated[Path, typer.Argument(help="Cohort folder.", metavar="COHORT")],
+    backbone: Annotated[str, typer.Option(help="Network; motion needs no weights.")] = "r2plus1d_34_8",
+    weights: WeightsOption = "pretrained",
+    engine: EngineOption = "auto",
+    precision: PrecisionOption = "f32",
+    stride: Annotated[int, typer.Option(min=1, help="Frames between the starts of clips.")] = 4,
+    fps: Annotated[float, typer.Option(min=1, help="Frames per second of the time grid.")] = 15.0,
+    task: Annotated[
+        str, typer.Option(help="Which seizures: a task of the catalogue, or a YAML file.")
+    ] = "fos-vs-tcs",
+    min_duration_seconds: Annotated[float, typer.Option(min=0, help="Shorter seizures are left out.")] = 0.0,
+    store: StoreOption = None,
+    plan_only: Annotated[bool, typer.Option("--plan", help="Show what would be done, and stop.")] = False,
+    executor: ExecutorOption = "local",
+    workers: WorkersOption = 1,
+    progress: ProgressOption = "auto",
+) -> None:
+    """Compute the features that a task needs and store them. The same command goes on after an interruption."""
+    from semioscope.cohort import events_of, read_cohort, read_task
+    from semioscope.core.progress import make_progress
+    from semioscope.execution import make_executor
+    from semioscope.features import BackboneChoice, default_store, extract, load_backbone, plan_extraction
+    from semioscope.plans import ClipPlan
+
+    display = make_progress(progress)
+    runner = make_executor(executor, workers=workers)
+    read = read_cohort(cohort)
+    selection = events_of(read, read_task(task), min_duration_seconds=min_duration_seconds)
+    choice = BackboneChoice(name=backbone, weights=weights, engine=engine, precision=precision)
+    network = load_backbone(choice, fps=fps)
+    for note in network.notes:
+        display.message(note, level="warning")
+    plan = plan_extraction(
+        read,
+        selection.events,
+        ClipPlan(fps=fps, frames_per_clip=network.spec.frames_per_clip, stride=stride),
+        backbone=choice,
+        store=default_store(cohort, store=store),
+    )
+    print(plan.describe())
+    again = f"semioscope extract {cohort} --backbone {backbone} --task {task}"
+    if plan_only:
+        print(f"Next: {again}")
+        return
+    report = extract(plan, executor=runner, progress=display)
+    print(report.describe())
+    if report.failures:
+        print(
+            f"Next: mend the recordings above (semioscope cohort check {cohort}), then the same command again."
+        )
+        raise typer.Exit(1)
+    from semioscope.recipes import RECIPES
+
+    print(
+        f"Next: semioscope run {next(iter(RECIPES))} --cohort {cohort} --out RUN --set backbone.name={backbone}"
+    )

@@ -1,0 +1,259 @@
+"""From features in the store to examples: one per event and view, with everything that folds need.
+
+Examples are kept as two files, so that every unit of work reads only what it needs: ``examples.json`` (who, when,
+which class) and ``examples.npy`` (the features, one row per clip, mapped into memory).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64
+
+from semioscope.core.errors import StoreError
+from semioscope.core.files import atomic_path, read_json, write_json
+from semioscope.core.records import Event, EventView, Use
+from semioscope.features import EventFeatures
+from semioscope.plans import ClipPlan, clip_range, clip_start_frames
+from semioscope.training import SequenceSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewExample:
+    """An event as one view sees it; times in seconds from the recording's first displayed frame.
+
+    Args:
+        event_id: The event.
+        recording_id: The recording.
+        view: Name of the view.
+        patient_id: The unit of leakage.
+        y_true: Class index; -1 when unlabelled.
+        use: ``train`` or ``evaluate``.
+        onset_seconds: t0.
+        clonic_onset_seconds: tG or None.
+        offset_seconds: t1.
+        num_frames: Grid frames inside the event (K).
+        num_clips: Clips that can be used; at least 1.
+        num_missing_clips: Clips that a frame was missing from; left out.
+        num_held_frames: Frames that repeat an older picture, summed over the clips.
+        num_damaged_frames: Frames that the decoder marked as damaged, summed over the clips.
+    """
+
+    event_id: str
+    recording_id: str
+    view: str
+    patient_id: str
+    y_true: int
+    use: Use
+    onset_seconds: float
+    clonic_onset_seconds: float | None
+    offset_seconds: float
+    num_frames: int
+    num_clips: int
+    num_missing_clips: int
+    num_held_frames: int
+    num_damaged_frames: int
+
+    @property
+    def name(self) -> str:
+        """The event and the recording, for messages and as a name of vectors."""
+        return f"{self.event_id}/{self.recording_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleTable:
+    """All examples of a run.
+
+    Args:
+        views: One per event and view, ordered by event and recording.
+        features: One row per clip, view after view.
+        start_frames: Start of each clip in frames of its event.
+        start_seconds: Start of each clip in seconds of its recording.
+    """
+
+    views: tuple[ViewExample, ...]
+    features: Float32[np.ndarray, "total_clips num_features"]
+    start_frames: Int64[np.ndarray, " total_clips"]
+    start_seconds: Float[np.ndarray, " total_clips"]
+
+    def __post_init__(self) -> None:
+        total = sum(view.num_clips for view in self.views)
+        if not len(self.features) == len(self.start_frames) == len(self.start_seconds) == total:
+            msg = f"Examples of {total} clips need as many rows, got {len(self.features)}."
+            raise ValueError(msg)
+
+    def sequences(self, chosen: Sequence[int], *, frames_per_clip: int) -> SequenceSet:
+        """Return some views, by position, as what models are trained on; the features are shared, not copied."""
+        num_clips = np.array([view.num_clips for view in self.views], dtype=np.int64)
+        first_clip = np.cumsum(num_clips) - num_clips
+        index = np.array(chosen, dtype=np.int64)
+        views = [self.views[i] for i in chosen]
+        return SequenceSet(
+            features=self.features,
+            start_frames=self.start_frames,
+            first_clip=first_clip[index],
+            num_clips=num_clips[index],
+            num_frames=np.array([view.num_frames for view in views], dtype=np.int64),
+            frames_per_clip=frames_per_clip,
+            y_true=np.array([view.y_true for view in views], dtype=np.int64),
+            names=tuple(view.name for view in views),
+        )
+
+    def positions(self, event_ids: Iterable[str], *, only_training: bool = False) -> list[int]:
+        """Return the positions of the views of some events; optionally of those that may be trained on."""
+        wanted = set(event_ids)
+        return [
+            i
+            for i, view in enumerate(self.views)
+            if view.event_id in wanted and (view.use == "train" or not only_training)
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A view that gives no example, and why."""
+
+    event_id: str
+    recording_id: str
+    message: str
+
+
+def build_examples(
+    events: Sequence[Event],
+    features: Mapping[tuple[str, str], EventFeatures],
+    *,
+    plan: ClipPlan,
+    view_names: Mapping[str, str],
+) -> tuple[ExampleTable, list[LeftOut]]:
+    """Return the examples of events whose features are there, and the views that give none.
+
+    A clip with a missing frame is left out of its example. A view gives no example when no clip is left, or
+    when its features are not there (its failure has been told already).
+
+    Args:
+        events: Labelled or not.
+        features: By event id and recording id.
+        plan: The clips that the features belong to.
+        view_names: Name of the view by recording id.
+    """
+    examples: list[ViewExample] = []
+    rows: list[Float32[np.ndarray, "num_clips num_features"]] = []
+    start_frames: list[Int64[np.ndarray, " num_clips"]] = []
+    start_seconds: list[Float[np.ndarray, " num_clips"]] = []
+    left_out: list[LeftOut] = []
+    for event in sorted(events, key=lambda event: event.event_id):
+        for view in sorted(event.views, key=lambda view: view.recording_id):
+            if view.use == "no":
+                continue
+            found = features.get((event.event_id, view.recording_id))
+            if found is None:
+                continue
+            usable = np.isfinite(found.features).all(axis=(1, 2))
+            if not usable.any():
+                message = _no_clip_message(view, plan, len(usable))
+                left_out.append(
+                    LeftOut(event_id=event.event_id, recording_id=view.recording_id, message=message)
+                )
+                continue
+            span = clip_range(plan, view.interval)
+            clip_index = found.clip_index[usable]
+            frames = clip_start_frames(plan, clip_index, view.interval)
+            examples.append(
+                ViewExample(
+                    event_id=event.event_id,
+                    recording_id=view.recording_id,
+                    view=view_names[view.recording_id],
+                    patient_id=event.patient_id,
+                    y_true=-1 if event.y_true is None else event.y_true,
+                    use=view.use,
+                    onset_seconds=view.onset_seconds,
+                    clonic_onset_seconds=view.clonic_onset_seconds,
+                    offset_seconds=view.offset_seconds,
+                    num_frames=span.num_frames,
+                    num_clips=int(usable.sum()),
+                    num_missing_clips=int((~usable).sum()),
+                    num_held_frames=int(found.num_held_frames.sum()),
+                    num_damaged_frames=int(found.num_damaged_frames.sum()),
+                )
+            )
+            rows.append(found.features[usable].mean(axis=1))
+            start_frames.append(frames.astype(np.int64))
+            start_seconds.append(found.start_seconds[usable])
+    if not examples:
+        return _empty(), left_out
+    table = ExampleTable(
+        views=tuple(examples),
+        features=np.ascontiguousarray(np.concatenate(rows), dtype=np.float32),
+        start_frames=np.concatenate(start_frames),
+        start_seconds=np.concatenate(start_seconds).astype(np.float64),
+    )
+    return table, left_out
+
+
+def write_examples(table: ExampleTable, folder: Path) -> tuple[Path, Path]:
+    """Write examples into a folder; return the two files.
+
+    Raises:
+        StoreError: If the disk is full or the folder cannot be written.
+    """
+    words, numbers = folder / "examples.json", folder / "examples.npy"
+    with atomic_path(numbers) as temporary, temporary.open("wb") as stream:
+        np.save(stream, table.features)
+    content = {
+        "views": [asdict(view) for view in table.views],
+        "start_frames": table.start_frames.tolist(),
+        "start_seconds": table.start_seconds.tolist(),
+    }
+    write_json(words, content)
+    return words, numbers
+
+
+def read_examples(folder: Path) -> ExampleTable:
+    """Read what ``write_examples`` wrote; the features are mapped into memory, not read.
+
+    Raises:
+        StoreError: If a file is absent or damaged.
+    """
+    content: dict[str, Any] = read_json(folder / "examples.json")
+    try:
+        features = np.load(folder / "examples.npy", mmap_mode="r", allow_pickle=False)
+        names = {item.name for item in fields(ViewExample)}
+        views = tuple(
+            ViewExample(**{key: item for key, item in view.items() if key in names})
+            for view in content["views"]
+        )
+        return ExampleTable(
+            views=views,
+            features=features,
+            start_frames=np.array(content["start_frames"], dtype=np.int64),
+            start_seconds=np.array(content["start_seconds"], dtype=np.float64),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        msg = (
+            f"{folder} must hold the examples of this run: {err}. Delete it and give the same command again."
+        )
+        raise StoreError(msg) from err
+
+
+def _no_clip_message(view: EventView, plan: ClipPlan, num_clips: int) -> str:
+    if num_clips == 0:
+        return (
+            f"An event must hold at least one clip of {plan.clip_seconds:.2f} s, but "
+            f"this one lasts {view.duration_seconds:.2f} s. Correct its times or leave it out."
+        )
+    return (
+        f"All {num_clips} clips from {view.onset_seconds:g} s to {view.offset_seconds:g} s have missing frames. "
+        "Check that the video covers this time: semioscope cohort check."
+    )
+
+
+def _empty() -> ExampleTable:
+    none = np.zeros(0)
+    return ExampleTable(
+        views=(),
+        features=np.zeros((0, 0), np.float32),
+        start_frames=none.astype(np.int64),
+        start_seconds=none,
+    )

@@ -1,0 +1,399 @@
+"""Execute an extraction plan: units of work that leave blocks of features in the store.
+
+A unit is a stretch of one file, with all views that are wanted from it. A block is written as soon as its
+clips are there, so a killed extraction loses at most one block per view, and the same command goes on.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, Int32, Int64
+
+from semioscope.core.errors import ConfigError, StoreError
+from semioscope.core.files import digest
+from semioscope.core.progress import Progress, QuietProgress, format_seconds
+from semioscope.core.records import Region
+from semioscope.execution import Executor, LocalExecutor, Unit, UnitResult, run_stage
+from semioscope.features.key import BackboneChoice, load_backbone
+from semioscope.features.plan import (
+    BLOCKS_PER_UNIT,
+    EventClips,
+    ExtractionFailure,
+    ExtractionPlan,
+    SharedRead,
+    ViewWork,
+)
+from semioscope.features.store import Block, FeatureStore, join
+from semioscope.features.stream import ClipFeatures, StreamStatistics, ViewClips, stream_features
+from semioscope.plans import ClipPlan, blocks_of, clip_start_seconds
+from semioscope.preprocess import PictureConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractionReport:
+    """What an extraction did.
+
+    Args:
+        num_clips: Clips that the events need.
+        num_stored: Clips that were in the store before.
+        num_computed: Clips that were computed.
+        num_incomplete: Computed clips that have no features because frames are missing.
+        num_missing_frames: Frames that videos do not have, summed over computed clips.
+        num_held_frames: Frames that repeat an older picture, likewise.
+        num_damaged_frames: Frames that the decoder marked as damaged, likewise.
+        incomplete: Per recording, how many of its computed clips have no features.
+        failures: Recordings that could not be read, with their messages.
+        seconds: Wall time.
+        decode_seconds: Time spent reading and resizing, summed over units.
+        network_seconds: Time spent in the network, summed over units.
+    """
+
+    num_clips: int
+    num_stored: int
+    num_computed: int
+    num_incomplete: int
+    num_missing_frames: int
+    num_held_frames: int
+    num_damaged_frames: int
+    incomplete: dict[str, int]
+    failures: tuple[ExtractionFailure, ...]
+    seconds: float
+    decode_seconds: float
+    network_seconds: float
+
+    def describe(self) -> str:
+        """Return what happened, in sentences; what needs attention comes last."""
+        lines = [
+            f"{self.num_clips} clips: {self.num_stored} were in the store, {self.num_computed} computed in "
+            f"{format_seconds(self.seconds)} (decoding {format_seconds(self.decode_seconds)}, network "
+            f"{format_seconds(self.network_seconds)})."
+        ]
+        frames = {
+            "missing": self.num_missing_frames,
+            "held": self.num_held_frames,
+            "damaged": self.num_damaged_frames,
+        }
+        if any(frames.values()):
+            told = ", ".join(f"{count} {name}" for name, count in frames.items() if count)
+            lines.append(f"Frames of computed clips: {told}.")
+        for recording, count in self.incomplete.items():
+            lines.append(
+                f"Recording {recording}: {count} clips have no features, because frames are missing. "
+                "Check the times of its seizures and whether the file is complete."
+            )
+        lines.extend(
+            f"Recording {failure.recording_id} failed ({', '.join(failure.event_ids)}): {failure.message}"
+            for failure in self.failures
+        )
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFeatures:
+    """The features of one view of an event.
+
+    Args:
+        event_id: The event.
+        recording_id: The view.
+        features: One row per clip; NaN where a frame was missing.
+        clip_index: Which clips, ascending.
+        start_seconds: When they start, from the first displayed frame of the recording.
+        num_missing_frames: Frames of each clip that the video does not have.
+        num_held_frames: Frames of each clip that repeat an older picture.
+        num_damaged_frames: Frames of each clip that the decoder marked as damaged.
+    """
+
+    event_id: str
+    recording_id: str
+    features: Float32[np.ndarray, "num_clips num_steps num_features"]
+    clip_index: Int64[np.ndarray, " num_clips"]
+    start_seconds: Float[np.ndarray, " num_clips"]
+    num_missing_frames: Int32[np.ndarray, " num_clips"]
+    num_held_frames: Int32[np.ndarray, " num_clips"]
+    num_damaged_frames: Int32[np.ndarray, " num_clips"]
+
+
+def extract(
+    plan: ExtractionPlan,
+    *,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+    blocks_per_unit: int = BLOCKS_PER_UNIT,
+) -> ExtractionReport:
+    """Compute what a plan lacks.
+
+    One broken video does not stop the others; it is listed in the report.
+
+    Args:
+        plan: What to do.
+        executor: What runs the units; this process by default.
+        progress: Where it is reported.
+        blocks_per_unit: Blocks that one unit computes at most.
+
+    Raises:
+        StoreError: If the disk is full or the store cannot be written. What was computed is kept, and the
+            same command goes on.
+        ConfigError: If ``blocks_per_unit`` is less than 1.
+    """
+    if blocks_per_unit < 1:
+        msg = f"blocks_per_unit must be 1 or more, got {blocks_per_unit}."
+        raise ConfigError(msg)
+    progress = progress or QuietProgress()
+    for read in plan.reads:
+        _prepare(read, plan, progress)
+    units = list(_units(plan, blocks_per_unit))
+    result = run_stage(
+        "extract",
+        compute_unit,
+        units,
+        ledger=None,
+        executor=executor or LocalExecutor(),
+        progress=progress,
+        unit_name="clips",
+    )
+    done = [unit.value for unit in result.done]
+    incomplete: dict[str, int] = {}
+    for value in done:
+        for name, count in value["incomplete"].items():
+            incomplete[name] = incomplete.get(name, 0) + count
+    return ExtractionReport(
+        num_clips=plan.num_clips,
+        num_stored=plan.num_stored,
+        num_computed=sum(value["num_clips"] for value in done),
+        num_incomplete=sum(incomplete.values()),
+        num_missing_frames=sum(value["num_missing_frames"] for value in done),
+        num_held_frames=sum(value["num_held_frames"] for value in done),
+        num_damaged_frames=sum(value["num_damaged_frames"] for value in done),
+        incomplete=incomplete,
+        failures=(*plan.failures, *_failures(result.failed, plan.events)),
+        seconds=result.seconds,
+        decode_seconds=sum(value["decode_seconds"] for value in done),
+        network_seconds=sum(value["network_seconds"] for value in done),
+    )
+
+
+def load_features(store: FeatureStore, clips: EventClips, clip_plan: ClipPlan) -> EventFeatures:
+    """Return the features of one view of an event from the store.
+
+    Args:
+        store: Where they are.
+        clips: Which clips; an entry of ``ExtractionPlan.events``.
+        clip_plan: The plan they belong to.
+
+    Raises:
+        StoreError: If the store lacks any of them.
+        ConfigError: If the event has no clip at all.
+    """
+    if len(clips.clip_index) == 0:
+        msg = (
+            f"Event {clips.event_id} must hold at least one clip ({clip_plan.clip_seconds:g} s) to have features "
+            f"in recording {clips.recording_id}. Leave it out, or use a backbone of shorter clips."
+        )
+        raise ConfigError(msg)
+    parts = []
+    for number, wanted in blocks_of(clips.clip_index).items():
+        block = store.read_block(clips.key_digest, number)
+        found = block.only(wanted) if block is not None else None
+        if found is None or len(found.clip_index) < len(wanted):
+            have = 0 if found is None else len(found.clip_index)
+            msg = (
+                f"The store must hold all clips of event {clips.event_id} in recording {clips.recording_id}, "
+                f"but has {have} of {len(wanted)} in block {number}. Extract the features (again)."
+            )
+            raise StoreError(msg)
+        parts.append(found)
+    whole = join(parts)
+    return EventFeatures(
+        event_id=clips.event_id,
+        recording_id=clips.recording_id,
+        features=whole.features,
+        clip_index=whole.clip_index,
+        start_seconds=clip_start_seconds(
+            clip_plan, whole.clip_index, event_start_seconds=clips.event_start_seconds
+        ),
+        num_missing_frames=whole.num_missing_frames,
+        num_held_frames=whole.num_held_frames,
+        num_damaged_frames=whole.num_damaged_frames,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _UnitView:
+    """The part of a unit that belongs to one key."""
+
+    key_digest: str
+    recording_ids: tuple[str, ...]
+    clip_index: Int64[np.ndarray, " num_clips"]
+    region: Region | None
+    blank: Region | None
+    event_start_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _UnitWork:
+    """Everything that a process needs to compute a unit."""
+
+    path: Path
+    store: Path
+    backbone: BackboneChoice
+    clip_plan: ClipPlan
+    picture: PictureConfig
+    views: tuple[_UnitView, ...] = field(default=())
+
+
+def compute_unit(work: _UnitWork) -> dict[str, Any]:
+    """Compute the clips of one unit and write their blocks; return counts and times as plain data."""
+    backbone = load_backbone(work.backbone, fps=work.clip_plan.fps, num_threads=_threads_of_this_process())
+    store = FeatureStore(work.store)
+    views = [
+        ViewClips.of(
+            work.clip_plan,
+            view.clip_index,
+            region=view.region,
+            blank=view.blank,
+            event_start_seconds=view.event_start_seconds,
+        )
+        for view in work.views
+    ]
+    waiting = [
+        {number: (len(clips), list[ClipFeatures]()) for number, clips in blocks_of(view.clip_index).items()}
+        for view in work.views
+    ]
+    statistics = StreamStatistics()
+    counts = dict.fromkeys(("num_missing_frames", "num_held_frames", "num_damaged_frames"), 0)
+    incomplete: dict[str, int] = {}
+    stream = stream_features(work.path, views, backbone=backbone, picture=work.picture, statistics=statistics)
+    for clip in stream:
+        number = next(iter(waiting[clip.view]))  # clips of a view ascend, so do their blocks
+        size, clips = waiting[clip.view][number]
+        clips.append(clip)
+        for name in counts:
+            counts[name] += getattr(clip, name)
+        if clip.num_missing_frames:
+            name = ", ".join(work.views[clip.view].recording_ids)
+            incomplete[name] = incomplete.get(name, 0) + 1
+        if len(clips) == size:
+            store.write_block(work.views[clip.view].key_digest, number, _block(clips, backbone.engine))
+            del waiting[clip.view][number]
+    return {
+        **counts,
+        "num_clips": statistics.num_clips,
+        "incomplete": incomplete,
+        "decode_seconds": statistics.decode_seconds,
+        "network_seconds": statistics.network_seconds,
+    }
+
+
+def _block(clips: list[ClipFeatures], engine: str) -> Block:
+    return Block(
+        clip_index=np.array([clip.clip_index for clip in clips], np.int64),
+        features=np.stack([clip.features for clip in clips]).astype(np.float32, copy=False),
+        num_missing_frames=np.array([clip.num_missing_frames for clip in clips], np.int32),
+        num_held_frames=np.array([clip.num_held_frames for clip in clips], np.int32),
+        num_damaged_frames=np.array([clip.num_damaged_frames for clip in clips], np.int32),
+        engines=(engine,),
+    )
+
+
+def _prepare(read: SharedRead, plan: ExtractionPlan, progress: Progress) -> None:
+    for view in read.views:
+        if len(view.missing):
+            plan.store.register(view.key)
+        for number in view.damaged_blocks:
+            names = ", ".join(view.recording_ids)
+            progress.message(
+                f"Block {number} of recording {names} was damaged and is computed again.", level="warning"
+            )
+
+
+def _units(plan: ExtractionPlan, blocks_per_unit: int) -> Iterator[Unit]:
+    """Yield the units of a plan; the first one is a single block, so that the time can be estimated early."""
+    most = 1
+    for read in plan.reads:
+        blocks = [blocks_of(view.missing) for view in read.views]
+        numbers = sorted({number for own in blocks for number in own})
+        while numbers:
+            run = _first_run(numbers, most)
+            numbers = numbers[len(run) :]
+            most = blocks_per_unit
+            views = tuple(
+                _unit_view(view, np.concatenate([own[number] for number in run if number in own]))
+                for view, own in zip(read.views, blocks, strict=True)
+                if any(number in own for number in run)
+            )
+            yield _unit(plan, read, run, views)
+
+
+def _first_run(numbers: list[int], most: int) -> list[int]:
+    """Return the first blocks that follow each other without a gap, at most so many."""
+    length = 1
+    while length < min(most, len(numbers)) and numbers[length] == numbers[length - 1] + 1:
+        length += 1
+    return numbers[:length]
+
+
+def _unit(plan: ExtractionPlan, read: SharedRead, run: list[int], views: tuple[_UnitView, ...]) -> Unit:
+    names = ", ".join(dict.fromkeys(name for view in views for name in view.recording_ids))
+    start = min(
+        float(
+            clip_start_seconds(
+                plan.clip_plan, view.clip_index[:1], event_start_seconds=view.event_start_seconds
+            )[0]
+        )
+        for view in views
+    )
+    work = _UnitWork(
+        path=read.path,
+        store=plan.store.folder,
+        backbone=plan.backbone,
+        clip_plan=plan.clip_plan,
+        picture=plan.picture,
+        views=views,
+    )
+    key = digest([[view.key_digest, view.clip_index.tolist()] for view in views])
+    return Unit(
+        name=f"{names} from {start:.1f} s, block {run[0]} ({key[:6]})",
+        key=key,
+        payload=work,
+        weight=float(sum(len(view.clip_index) for view in views)),
+    )
+
+
+def _unit_view(view: ViewWork, clip_index: Int64[np.ndarray, " num_clips"]) -> _UnitView:
+    return _UnitView(
+        key_digest=view.key.digest,
+        recording_ids=view.recording_ids,
+        clip_index=clip_index,
+        region=view.region,
+        blank=view.blank,
+        event_start_seconds=view.event_start_seconds,
+    )
+
+
+def _failures(failed: Iterable[UnitResult], events: Iterable[EventClips]) -> list[ExtractionFailure]:
+    """Return one failure per recording and message of the units that failed."""
+    messages: dict[tuple[str, str], dict[str, None]] = {}
+    listed = list(events)
+    for result in failed:
+        for view in result.unit.payload.views:
+            for event in listed:
+                hit = np.intersect1d(event.clip_index, view.clip_index, assume_unique=True)
+                if event.key_digest == view.key_digest and len(hit):
+                    messages.setdefault((event.recording_id, result.message), {})[event.event_id] = None
+    return [
+        ExtractionFailure(recording_id=recording_id, event_ids=tuple(events), message=message)
+        for (recording_id, message), events in messages.items()
+    ]
+
+
+def _threads_of_this_process() -> int | None:
+    """Return how many threads a worker process may use; None in the process of the command."""
+    import multiprocessing
+
+    if multiprocessing.parent_process() is None:
+        return None
+    return int(os.environ.get("OMP_NUM_THREADS") or 1)

@@ -1,0 +1,349 @@
+"""What an extraction will do: which clips of which recording, what the store has, how many frames are left.
+
+Planning opens the videos only for their fingerprints, and writes nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+
+from semioscope.cohort import Cohort
+from semioscope.core.errors import CohortError, SemioscopeError, StoreError
+from semioscope.core.records import Event, EventView, Recording, Region
+from semioscope.features.key import BackboneChoice, FeatureKey, load_backbone
+from semioscope.features.store import FeatureStore
+from semioscope.networks import Backbone
+from semioscope.plans import ClipPlan, blocks_of, clips_in, frame_times
+from semioscope.preprocess import CropPlan, PictureConfig
+from semioscope.video import DECODER_VERSION, fingerprint
+
+BLOCKS_PER_UNIT = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventClips:
+    """The clips of one view of an event, and where the store keeps them.
+
+    Args:
+        event_id: The event.
+        recording_id: The view.
+        key_digest: Digest of the feature key.
+        clip_index: Clips that lie wholly inside the event, ascending; possibly none.
+        event_start_seconds: Onset, in seconds from the first displayed frame of the recording.
+    """
+
+    event_id: str
+    recording_id: str
+    key_digest: str
+    clip_index: Int64[np.ndarray, " num_clips"]
+    event_start_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewWork:
+    """What is left to do for one key.
+
+    Args:
+        key: The feature key.
+        recording_ids: Recordings that show this very view; more than one if a row was entered twice.
+        region: Part of the file's picture; None means all of it.
+        blank: What is blackened first; None means nothing.
+        wanted: All clips that the events need.
+        missing: Those of them that the store lacks.
+        event_start_seconds: Where the grid begins, for a plan that is anchored at the event; else 0.
+        damaged_blocks: Numbers of blocks whose files cannot be trusted.
+    """
+
+    key: FeatureKey
+    recording_ids: tuple[str, ...]
+    region: Region | None
+    blank: Region | None
+    wanted: Int64[np.ndarray, " num_wanted"]
+    missing: Int64[np.ndarray, " num_missing"]
+    event_start_seconds: float = 0.0
+    damaged_blocks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedRead:
+    """The views of one file that are decoded together, because their grids agree.
+
+    Args:
+        path: The video file.
+        views: At least one.
+        num_frames: Pictures that have to be read for what is missing; shared ones count once.
+    """
+
+    path: Path
+    views: tuple[ViewWork, ...]
+    num_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractionFailure:
+    """A recording whose features could not be computed.
+
+    Args:
+        recording_id: The recording.
+        event_ids: The events that lose this view.
+        message: Why, and what to do.
+    """
+
+    recording_id: str
+    event_ids: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractionPlan:
+    """What an extraction will do.
+
+    Args:
+        store: Where the features are kept.
+        backbone: The network.
+        clip_plan: Which clips exist.
+        picture: What is done to the pictures.
+        events: One entry per view of every event whose video could be opened.
+        reads: What is left to do, by file.
+        failures: Recordings that cannot be read.
+        num_clips: Clips that the events need; those that events share count once.
+        num_stored: How many of them the store has.
+    """
+
+    store: FeatureStore
+    backbone: BackboneChoice
+    clip_plan: ClipPlan
+    picture: PictureConfig
+    events: tuple[EventClips, ...]
+    reads: tuple[SharedRead, ...]
+    failures: tuple[ExtractionFailure, ...]
+    num_clips: int
+    num_stored: int
+
+    @property
+    def num_missing(self) -> int:
+        """Clips that have to be computed."""
+        return self.num_clips - self.num_stored
+
+    @property
+    def num_frames(self) -> int:
+        """Pictures that have to be read."""
+        return sum(read.num_frames for read in self.reads)
+
+    def describe(self) -> str:
+        """Return the plan as a table: per recording the clips that are wanted, stored and missing."""
+        rows: list[tuple[str, ...]] = [("recording", "clips", "in store", "to compute", "frames to read")]
+        for read in self.reads:
+            for number, view in enumerate(read.views):
+                frames = str(read.num_frames) if number == 0 else "(same file)"
+                counts = (len(view.wanted), len(view.wanted) - len(view.missing), len(view.missing))
+                rows.append((", ".join(view.recording_ids), *map(str, counts), frames))
+        total = (self.num_clips, self.num_stored, self.num_missing, self.num_frames)
+        rows.append(("all", *map(str, total)))
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        lines = [
+            "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width)
+                      for column, (cell, width) in enumerate(zip(row, widths, strict=True)))
+            for row in rows
+        ]  # fmt: skip
+        return "\n".join(line.rstrip() for line in lines)
+
+
+def default_store(cohort_folder: Path, *, store: Path | None = None) -> FeatureStore:
+    """Return the store that is asked for, else that of ``$SEMIOSCOPE_STORE``, else ``derived/features``.
+
+    Raises:
+        StoreError: If the place is a file.
+    """
+    import os
+
+    named = os.environ.get("SEMIOSCOPE_STORE")
+    folder = store or (Path(named) if named else cohort_folder / "derived" / "features")
+    if folder.exists() and not folder.is_dir():
+        msg = f"The feature store {folder} must be a folder, but is a file. Choose another --store."
+        raise StoreError(msg)
+    return FeatureStore(folder)
+
+
+def plan_extraction(
+    cohort: Cohort,
+    events: Iterable[Event],
+    clip_plan: ClipPlan,
+    *,
+    backbone: BackboneChoice,
+    store: FeatureStore,
+    picture: PictureConfig | None = None,
+    crops: Iterable[CropPlan] = (),
+) -> ExtractionPlan:
+    """Return what has to be computed so that the store has every clip of the events.
+
+    Args:
+        cohort: Where the recordings are.
+        events: What is needed; views of ``use`` no are left out.
+        clip_plan: Which clips exist; as long as the network takes.
+        backbone: The network; it is loaded, since its weights are part of the key.
+        store: What is there already.
+        picture: What is done to the pictures.
+        crops: Accepted boxes replace the region of a recording for one event.
+
+    Returns:
+        The plan. A video that cannot be opened is one of its failures.
+
+    Raises:
+        ConfigError: If the backbone, its engine or precision does not exist.
+        WeightsError: If the weights are absent or damaged.
+    """
+    picture = picture or PictureConfig()
+    network = load_backbone(backbone, fps=clip_plan.fps)
+    boxes = {(crop.event_id, crop.recording_id): crop for crop in crops}
+    prints: dict[str, str] = {}
+    collected: dict[str, _Collected] = {}
+    wanted: list[EventClips] = []
+    failed: dict[str, tuple[str, list[str]]] = {}
+    for event in events:
+        for view in event.views:
+            if view.use == "no":
+                continue
+            try:
+                recording = cohort.recording(view.recording_id)
+                path = _single_file(cohort, recording)
+                video = _print_of(path, prints)
+            except SemioscopeError as err:
+                failed.setdefault(view.recording_id, (str(err), []))[1].append(event.event_id)
+                continue
+            crop = boxes.get((event.event_id, view.recording_id))
+            region = crop.region_of(recording) if crop is not None else recording.region
+            start = view.onset_seconds if clip_plan.anchor == "event" else None
+            key = feature_key(video, region, recording.blank, network, clip_plan, picture, start)
+            clips = clips_in(clip_plan, view.interval)
+            entry = collected.setdefault(key.digest, _Collected(key, path, region, recording.blank, start))
+            entry.add(view, clips)
+            wanted.append(
+                EventClips(
+                    event_id=event.event_id,
+                    recording_id=view.recording_id,
+                    key_digest=key.digest,
+                    clip_index=clips,
+                    event_start_seconds=view.onset_seconds,
+                )
+            )
+    reads = _shared_reads(collected.values(), store, clip_plan)
+    works = [view for read in reads for view in read.views]
+    return ExtractionPlan(
+        store=store,
+        backbone=backbone,
+        clip_plan=clip_plan,
+        picture=picture,
+        events=tuple(wanted),
+        reads=tuple(reads),
+        failures=tuple(
+            ExtractionFailure(recording_id=name, event_ids=tuple(dict.fromkeys(ids)), message=message)
+            for name, (message, ids) in failed.items()
+        ),
+        num_clips=sum(len(work.wanted) for work in works),
+        num_stored=sum(len(work.wanted) - len(work.missing) for work in works),
+    )
+
+
+def feature_key(
+    video: str,
+    region: Region | None,
+    blank: Region | None,
+    network: Backbone,
+    clip_plan: ClipPlan,
+    picture: PictureConfig,
+    event_start_seconds: float | None = None,
+) -> FeatureKey:
+    """Return the key of the features of one view.
+
+    Args:
+        video: Fingerprint of the file.
+        region: Part of its picture; None means all of it.
+        blank: What is blackened first; None means nothing.
+        network: The loaded backbone.
+        clip_plan: Which clips exist.
+        picture: What is done to the pictures.
+        event_start_seconds: Where the grid begins, for a plan that is anchored at the event; else None.
+    """
+    return FeatureKey(
+        video=video,
+        decoder=DECODER_VERSION,
+        region=region,
+        blank=blank,
+        picture=picture,
+        backbone=network.spec.name,
+        input_size=network.spec.input_size,
+        weights_hash=network.weights_hash,
+        precision=network.precision,
+        plan=clip_plan,
+        event_start_seconds=event_start_seconds,
+    )
+
+
+@dataclass(slots=True)
+class _Collected:
+    """The clips of one key, while events are gone through."""
+
+    key: FeatureKey
+    path: Path
+    region: Region | None
+    blank: Region | None
+    start: float | None
+    recording_ids: dict[str, None] = field(default_factory=dict)
+    clips: list[Int64[np.ndarray, " num_clips"]] = field(default_factory=list)
+
+    def add(self, view: EventView, clips: Int64[np.ndarray, " num_clips"]) -> None:
+        self.recording_ids.setdefault(view.recording_id)
+        self.clips.append(clips)
+
+
+def _shared_reads(collected: Iterable[_Collected], store: FeatureStore, plan: ClipPlan) -> list[SharedRead]:
+    by_file: Mapping[tuple[Path, float | None], list[ViewWork]] = defaultdict(list)
+    for entry in collected:
+        clips = np.unique(np.concatenate(entry.clips))
+        stored = store.stored_clips(entry.key.digest, blocks_of(clips))
+        work = ViewWork(
+            key=entry.key,
+            recording_ids=tuple(entry.recording_ids),
+            region=entry.region,
+            blank=entry.blank,
+            wanted=clips,
+            missing=np.setdiff1d(clips, stored.clip_index),
+            event_start_seconds=entry.start or 0.0,
+            damaged_blocks=stored.damaged_blocks,
+        )
+        by_file[entry.path, entry.start].append(work)
+    return [
+        SharedRead(path=path, views=tuple(views), num_frames=_num_frames(views, plan))
+        for (path, _), views in by_file.items()
+    ]
+
+
+def _num_frames(views: Sequence[ViewWork], plan: ClipPlan) -> int:
+    times = [
+        np.unique(frame_times(plan, view.missing, event_start_seconds=view.event_start_seconds))
+        for view in views
+    ]
+    return len(np.unique(np.concatenate(times)))
+
+
+def _single_file(cohort: Cohort, recording: Recording) -> Path:
+    path = cohort.video_path(recording)
+    if path.is_dir():
+        msg = (
+            f"Recording {recording.recording_id}: path must be a video file, but is a folder. "
+            "Correct recordings.tsv."
+        )
+        raise CohortError(msg)
+    return path
+
+
+def _print_of(path: Path, prints: dict[str, str]) -> str:
+    name = str(path)
+    if name not in prints:
+        prints[name] = fingerprint(path)
+    return prints[name]

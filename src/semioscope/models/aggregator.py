@@ -1,0 +1,161 @@
+"""What every aggregator is: a small trained network from a sequence of features to one class."""
+
+import abc
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import nn
+
+from semioscope.core.config import Config
+from semioscope.core.errors import ConfigError
+
+
+class AggregatorConfig(Config):
+    """Which aggregator, and how large."""
+
+    name: str = "blstm"
+    """fc, mean, lstm or blstm."""
+    hidden_size: int = Field(default=64, ge=1)
+    """Units of a recurrent layer, per direction. The others do not use it."""
+
+
+class Aggregator(nn.Module, abc.ABC):
+    """Maps the features of the clips of an event, in the order of time, to class logits.
+
+    Scores are the softmax of the logits. The result of an example does not depend on the others of its
+    batch. Sequences may be of any length from 1.
+
+    Args:
+        num_features: Size of a feature vector.
+        num_classes: At least 2.
+    """
+
+    feature_mean: torch.Tensor | None
+    feature_scale: torch.Tensor | None
+
+    def __init__(self, *, num_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+        self.num_classes = num_classes
+        self.register_buffer("feature_mean", None)
+        self.register_buffer("feature_scale", None)
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers are trained."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def forward(
+        self, x: Float[torch.Tensor, "batch num_segments num_features"]
+    ) -> Float[torch.Tensor, "batch num_classes"]:
+        """Return the logits of whole sequences."""
+        return self._logits(self._inputs(x))
+
+    def representation(
+        self, x: Float[torch.Tensor, "batch num_segments num_features"]
+    ) -> Float[torch.Tensor, "batch size"]:
+        """Return one vector per sequence: the last hidden state(s) or the mean feature vector."""
+        return self._represent(self._inputs(x))
+
+    def logits_per_step(
+        self, x: Float[torch.Tensor, "batch num_segments num_features"]
+    ) -> Float[torch.Tensor, "batch num_segments num_classes"]:
+        """Return the logits had the sequence ended at each step; those of the last step are the whole's."""
+        return self._logits_of_prefixes(self._inputs(x))
+
+    def logits_per_clip(
+        self, x: Float[torch.Tensor, "batch num_segments num_features"]
+    ) -> Float[torch.Tensor, "batch num_segments num_classes"]:
+        """Return the logits of each clip alone, as a sequence of one."""
+        alone = self._inputs(x).flatten(0, 1).unsqueeze(1)
+        return self._logits(alone).reshape(x.shape[0], x.shape[1], self.num_classes)
+
+    def standardize(
+        self, mean: Float[np.ndarray, " num_features"], scale: Float[np.ndarray, " num_features"]
+    ) -> None:
+        """Make ``(x - mean) / scale`` the first step; both become part of the state.
+
+        Raises:
+            ConfigError: If they are of another size, or a scale is not above 0.
+        """
+        if mean.shape != (self.num_features,) or scale.shape != (self.num_features,) or not np.all(scale > 0):
+            msg = (
+                f"Mean and scale must be {self.num_features} numbers each and scales above 0, got "
+                f"shapes {mean.shape} and {scale.shape} with "
+                f"a smallest scale of {scale.min(initial=np.inf):g}. Fit them on the training features."
+            )
+            raise ConfigError(msg)
+        self.feature_mean = torch.tensor(mean, dtype=torch.float32)
+        self.feature_scale = torch.tensor(scale, dtype=torch.float32)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return a copy of everything that was learnt, by name."""
+        return {name: tensor.detach().numpy().copy() for name, tensor in self.state_dict().items()}
+
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over what :meth:`state` gave.
+
+        Raises:
+            ConfigError: If the state is of another aggregator.
+        """
+        if "feature_mean" in state and "feature_scale" in state:
+            self.standardize(state["feature_mean"], state["feature_scale"])
+        else:
+            self.feature_mean = self.feature_scale = None
+        wanted = {name: tuple(tensor.shape) for name, tensor in self.state_dict().items()}
+        given = {name: array.shape for name, array in state.items()}
+        if wanted != given:
+            differing = sorted(
+                name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name)
+            )
+            parts = [
+                f"{name}: {given.get(name, 'absent')}, not {wanted.get(name, 'absent')}"
+                for name in differing[:4]
+            ]
+            msg = (
+                f"The weights must be of a {type(self).__name__} of {self.num_features} features and "
+                f"{self.num_classes} classes, but some sizes differ: {'; '.join(parts)}. Use the "
+                "configuration that they were trained with."
+            )
+            raise ConfigError(msg)
+        self.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
+
+    def _inputs(
+        self, x: Float[torch.Tensor, "batch num_segments num_features"]
+    ) -> Float[torch.Tensor, "batch num_segments num_features"]:
+        check_shape(tuple(x.shape), num_features=self.num_features)
+        if self.feature_mean is None or self.feature_scale is None:
+            return x
+        return (x - self.feature_mean) / self.feature_scale
+
+    @abc.abstractmethod
+    def _logits(
+        self, x: Float[torch.Tensor, "batch num_segments num_features"]
+    ) -> Float[torch.Tensor, "batch num_classes"]: ...
+
+    @abc.abstractmethod
+    def _represent(
+        self, x: Float[torch.Tensor, "batch num_segments num_features"]
+    ) -> Float[torch.Tensor, "batch size"]: ...
+
+    @abc.abstractmethod
+    def _logits_of_prefixes(
+        self, x: Float[torch.Tensor, "batch num_segments num_features"]
+    ) -> Float[torch.Tensor, "batch num_segments num_classes"]: ...
+
+
+def check_shape(shape: tuple[int, ...], *, num_features: int) -> None:
+    """Refuse input of another shape than (batch, num_segments, num_features) with at least one segment.
+
+    Raises:
+        ConfigError: If it is.
+    """
+    if len(shape) != 3 or shape[1] < 1 or shape[2] != num_features:
+        msg = (
+            f"An aggregator for {num_features} features needs input of shape (batch, num_segments >= 1, "
+            f"{num_features}), got {shape}. Features and aggregator must come from the same backbone."
+        )
+        raise ConfigError(msg)

@@ -1,0 +1,98 @@
+"""The choice of aggregators, made from a configuration and a seed."""
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+from semioscope.core.errors import ConfigError, unknown_name
+from semioscope.core.randomness import torch_seed
+from semioscope.models.aggregator import Aggregator, AggregatorConfig
+from semioscope.models.pooling import FcAggregator, MeanAggregator
+from semioscope.models.recurrent import BlstmAggregator, LstmAggregator
+
+Builder = Callable[[AggregatorConfig, int, int], Aggregator]
+
+AGGREGATORS: dict[str, Builder] = {
+    "fc": lambda config, features, classes: FcAggregator(num_features=features, num_classes=classes),
+    "mean": lambda config, features, classes: MeanAggregator(num_features=features, num_classes=classes),
+    "lstm": lambda config, features, classes: LstmAggregator(
+        num_features=features, num_classes=classes, hidden_size=config.hidden_size
+    ),
+    "blstm": lambda config, features, classes: BlstmAggregator(
+        num_features=features, num_classes=classes, hidden_size=config.hidden_size
+    ),
+}
+
+
+def build(config: AggregatorConfig, *, num_features: int, num_classes: int, seed: int) -> Aggregator:
+    """Make an aggregator with seeded random weights; equal arguments, equal bits.
+
+    No global random state is read or changed. Weights and biases of a layer are even between -k and k with
+    k = 1/sqrt(inputs) for fully-connected and 1/sqrt(hidden units) for recurrent layers, as PyTorch does.
+
+    Args:
+        config: Which aggregator, and how large.
+        num_features: Size of a feature vector, at least 1.
+        num_classes: At least 2.
+        seed: Seed of the weights.
+
+    Raises:
+        ConfigError: If the name is unknown or a size is not possible.
+    """
+    model = _empty(config, num_features, num_classes)
+    generator = torch.Generator().manual_seed(torch_seed(seed, "aggregator"))
+    for module in model.modules():
+        width = _fan(module)
+        if width is None:
+            continue
+        with torch.no_grad():
+            for parameter in module.parameters(recurse=False):
+                parameter.uniform_(-1 / math.sqrt(width), 1 / math.sqrt(width), generator=generator)
+    return model
+
+
+def restore(
+    config: AggregatorConfig, *, num_features: int, num_classes: int, state: Mapping[str, np.ndarray]
+) -> Aggregator:
+    """Make an aggregator with the weights of an earlier one, ready to predict.
+
+    Args:
+        config: Which aggregator, and how large.
+        num_features: Size of a feature vector.
+        num_classes: At least 2.
+        state: What :meth:`Aggregator.state` gave.
+
+    Raises:
+        ConfigError: If the state is of another aggregator.
+    """
+    model = _empty(config, num_features, num_classes)
+    model.load_state(state)
+    return model.eval()
+
+
+def _empty(config: AggregatorConfig, num_features: int, num_classes: int) -> Aggregator:
+    if config.name not in AGGREGATORS:
+        raise ConfigError(unknown_name("aggregator", config.name, AGGREGATORS))
+    if num_features < 1 or num_classes < 2:
+        msg = (
+            f"An aggregator needs at least 1 feature and 2 classes, got {num_features} and {num_classes}. "
+            "Check the backbone and the task."
+        )
+        raise ConfigError(msg)
+    with torch.device("meta"):  # without numbers, so that making the layers draws none
+        model = AGGREGATORS[config.name](config, num_features, num_classes)
+    return model.to_empty(device="cpu")
+
+
+def _fan(module: nn.Module) -> int | None:
+    if isinstance(module, nn.Linear):
+        return module.in_features
+    if isinstance(module, nn.LSTM):
+        return module.hidden_size
+    if any(True for _ in module.parameters(recurse=False)):
+        msg = f"No initialisation is defined for {type(module).__name__}."
+        raise AssertionError(msg)
+    return None

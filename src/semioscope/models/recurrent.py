@@ -1,0 +1,68 @@
+"""Aggregators with memory: the order of the clips matters.
+
+Methods: GESTURES 2021, section 3.2; as in the paper: one layer of 64 units (per direction), then a
+fully-connected layer on the last hidden state and a softmax.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from semioscope.models.aggregator import Aggregator
+
+
+class LstmAggregator(Aggregator):
+    """One LSTM layer; its last hidden state goes to a fully-connected layer."""
+
+    def __init__(self, *, num_features: int, num_classes: int, hidden_size: int) -> None:
+        super().__init__(num_features=num_features, num_classes=num_classes)
+        self.lstm = nn.LSTM(num_features, hidden_size, batch_first=True)
+        self.fc = nn.Linear(hidden_size, num_classes)
+
+    def _logits(
+        self, x: Float[torch.Tensor, "batch num_segments num_features"]
+    ) -> Float[torch.Tensor, "batch num_classes"]:
+        logits: torch.Tensor = self.fc(self._represent(x))
+        return logits
+
+    def _represent(
+        self, x: Float[torch.Tensor, "batch num_segments num_features"]
+    ) -> Float[torch.Tensor, "batch size"]:
+        hidden: torch.Tensor = self.lstm(x)[1][0]
+        return hidden[0]
+
+    def _logits_of_prefixes(
+        self, x: Float[torch.Tensor, "batch num_segments num_features"]
+    ) -> Float[torch.Tensor, "batch num_segments num_classes"]:
+        logits: torch.Tensor = self.fc(self.lstm(x)[0])
+        return logits
+
+
+class BlstmAggregator(Aggregator):
+    """One LSTM layer per direction of time; their last hidden states, one after the other, go to a layer.
+
+    The last state of the backward direction is the one at the first clip, after it has seen all others.
+    """
+
+    def __init__(self, *, num_features: int, num_classes: int, hidden_size: int) -> None:
+        super().__init__(num_features=num_features, num_classes=num_classes)
+        self.lstm = nn.LSTM(num_features, hidden_size, batch_first=True, bidirectional=True)
+        self.fc = nn.Linear(2 * hidden_size, num_classes)
+
+    def _logits(
+        self, x: Float[torch.Tensor, "batch num_segments num_features"]
+    ) -> Float[torch.Tensor, "batch num_classes"]:
+        logits: torch.Tensor = self.fc(self._represent(x))
+        return logits
+
+    def _represent(
+        self, x: Float[torch.Tensor, "batch num_segments num_features"]
+    ) -> Float[torch.Tensor, "batch size"]:
+        hidden: torch.Tensor = self.lstm(x)[1][0]
+        return torch.cat([hidden[0], hidden[1]], dim=1)
+
+    def _logits_of_prefixes(
+        self, x: Float[torch.Tensor, "batch num_segments num_features"]
+    ) -> Float[torch.Tensor, "batch num_segments num_classes"]:
+        # The backward direction begins at the end of each prefix, so every prefix is a run of its own.
+        return torch.stack([self._logits(x[:, : step + 1]) for step in range(x.shape[1])], dim=1)

@@ -1,0 +1,205 @@
+"""Which part of a picture an event is seen in: plans that a person can correct, and what makes them.
+
+A plan is one row of ``crops.tsv`` (see ``docs/formats.md``). What a person wrote is never overwritten.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, cast, runtime_checkable
+
+import numpy as np
+from jaxtyping import UInt8
+
+from semioscope.core.errors import CohortError, ConfigError, unknown_name
+from semioscope.core.formats import CROPS
+from semioscope.core.records import Recording, Region
+from semioscope.core.tables import read_table, write_table
+
+Origin = Literal["auto", "manual"]
+CropStatus = Literal["accepted", "flagged", "rejected"]
+_EDGES = ("left", "top", "right", "bottom")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CropPlan:
+    """The part of a recording's picture that is used for one event.
+
+    Args:
+        event_id: The event.
+        recording_id: The recording that sees it.
+        box: In fractions of the picture of the file, like the region of a recording, which it replaces; None
+            keeps the region of the recording.
+        origin: Whether a program or a person made it.
+        status: ``accepted`` is used; ``flagged`` waits for a person; ``rejected`` was refused.
+    """
+
+    event_id: str
+    recording_id: str
+    box: Region | None
+    origin: Origin = "auto"
+    status: CropStatus = "accepted"
+
+    def region_of(self, recording: Recording) -> Region | None:
+        """Return the part of the file's picture to use: an accepted box, else the recording's region."""
+        return self.box if self.box is not None and self.status == "accepted" else recording.region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """Something that a detector found.
+
+    Args:
+        label: What, such as ``person`` or ``bed``.
+        score: How sure, in [0, 1].
+        box: Where, in fractions of the picture.
+    """
+
+    label: str
+    score: float
+    box: Region
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.score <= 1:
+            msg = f"The score of a detection must be in [0, 1], got {self.score}."
+            raise ValueError(msg)
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Whatever finds people and things in a picture."""
+
+    def detect(self, picture: UInt8[np.ndarray, "height width 3"]) -> Sequence[Detection]:
+        """Return what is seen in an RGB picture, best first."""
+        ...
+
+
+Cropper = Callable[[str, Recording, UInt8[np.ndarray, "height width 3"] | None, Detector | None], CropPlan]
+
+
+def identity_crop(
+    event_id: str,
+    recording: Recording,
+    picture: UInt8[np.ndarray, "height width 3"] | None = None,
+    detector: Detector | None = None,
+) -> CropPlan:
+    """Return the plan that uses the whole picture of the file."""
+    return CropPlan(
+        event_id=event_id,
+        recording_id=recording.recording_id,
+        box=Region(x=0.0, y=0.0, width=1.0, height=1.0),
+    )
+
+
+def montage_crop(
+    event_id: str,
+    recording: Recording,
+    picture: UInt8[np.ndarray, "height width 3"] | None = None,
+    detector: Detector | None = None,
+) -> CropPlan:
+    """Return the plan that uses the recording's part of a montage, as ``recordings.tsv`` gives it.
+
+    Raises:
+        CohortError: If the recording has neither a region nor a blank.
+    """
+    if recording.region is None and recording.blank is None:
+        msg = (
+            f"recordings.tsv: recording {recording.recording_id} must have a region or a blank to be part of "
+            "a montage, but has neither. Fill them in, or use the cropper identity."
+        )
+        raise CohortError(msg)
+    return CropPlan(event_id=event_id, recording_id=recording.recording_id, box=recording.region)
+
+
+CROPPERS: dict[str, Cropper] = {"identity": identity_crop, "montage": montage_crop}
+"""Ways to make a crop plan from an event id, its recording, the picture at its onset and a detector."""
+
+
+def cropper(name: str) -> Cropper:
+    """Return the way to make crop plans of a name.
+
+    Raises:
+        ConfigError: If there is none of that name.
+    """
+    if name not in CROPPERS:
+        raise ConfigError(unknown_name("cropper", name, CROPPERS))
+    return CROPPERS[name]
+
+
+def read_crops(path: Path) -> list[CropPlan]:
+    """Return the rows of a crops table.
+
+    Raises:
+        CohortError: If a row is not valid; all such rows are named.
+    """
+    rows, problems = read_table(path, CROPS)
+    plans, said = [], [str(problem) for problem in problems if problem.severity == "error"]
+    for row in rows:
+        if row.faulty or row.text("event_id") is None or row.text("recording_id") is None:
+            continue
+        try:
+            plans.append(
+                CropPlan(
+                    event_id=str(row.values["event_id"]),
+                    recording_id=str(row.values["recording_id"]),
+                    box=_box([cast("float | None", row.values[name]) for name in _EDGES]),
+                    origin=cast("Origin", row.values["origin"]),
+                    status=cast("CropStatus", row.values["status"]),
+                )
+            )
+        except ValueError as err:
+            said.append(
+                f"{path.name} row {row.number} (event {row.text('event_id')}): {err} Correct the row."
+            )
+    if said:
+        raise CohortError("\n".join(said))
+    return plans
+
+
+def write_crops(path: Path, plans: Iterable[CropPlan]) -> list[CropPlan]:
+    """Write a crops table, keeping what a person wrote; return all rows as they stand now.
+
+    A row of ``path`` with origin ``manual`` replaces a new automatic row of the same event and recording.
+    Rows of other events and recordings stay.
+
+    Raises:
+        CohortError: If the table that is there is not valid.
+    """
+    merged = merge_crops(read_crops(path) if path.exists() else [], plans)
+    rows = []
+    for plan in merged:
+        box = plan.box
+        edges = (None,) * 4 if box is None else (box.x, box.y, box.x + box.width, box.y + box.height)
+        rows.append(
+            {
+                "event_id": plan.event_id,
+                "recording_id": plan.recording_id,
+                **dict(zip(_EDGES, edges, strict=True)),
+                "origin": plan.origin,
+                "status": plan.status,
+            }
+        )
+    write_table(path, CROPS, rows)
+    return merged
+
+
+def merge_crops(old: Iterable[CropPlan], new: Iterable[CropPlan]) -> list[CropPlan]:
+    """Return old and new plans, sorted by event and recording; new ones win, except over manual ones."""
+    merged = {(plan.event_id, plan.recording_id): plan for plan in old}
+    for plan in new:
+        before = merged.get((plan.event_id, plan.recording_id))
+        if before is None or before.origin != "manual" or plan.origin == "manual":
+            merged[plan.event_id, plan.recording_id] = plan
+    return [merged[key] for key in sorted(merged)]
+
+
+def _box(edges: Sequence[float | None]) -> Region | None:
+    given = [edge for edge in edges if edge is not None]
+    if not given:
+        return None
+    if len(given) < len(_EDGES):
+        told = " ".join("n/a" if edge is None else f"{edge:g}" for edge in edges)
+        msg = f"A box needs left, top, right and bottom, or n/a four times, got {told}."
+        raise ValueError(msg)
+    left, top, right, bottom = given
+    return Region(x=left, y=top, width=right - left, height=bottom - top)

@@ -1,0 +1,188 @@
+"""One self-contained HTML file from a run folder."""
+
+import base64
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from semioscope.core.files import write_text
+from semioscope.core.progress import format_seconds
+from semioscope.report import wording
+from semioscope.report.answer import answer, baselines_in_order, shared_patients
+from semioscope.report.examples import Example, groups, make_example
+from semioscope.report.figures import baselines_figure, confusion_figure, curve_figure, reliability_figure
+from semioscope.report.inputs import RunTables, as_float, as_list, as_mapping, read_run_tables
+from semioscope.report.people import folds_figure, patients_figure
+from semioscope.report.sections import (
+    cohort_rows,
+    comparison_rows,
+    event_rows,
+    flat,
+    fold_members,
+    metric_rows,
+    scored_events,
+)  # fmt: skip
+
+_EXAMPLES_BEFORE_FOLD = 12
+
+
+def write_report(run: Path) -> Path:
+    """Write ``report.html`` and ``figures/*.svg`` of a run folder from its tables; return the path of the page.
+
+    Nothing is computed anew: every figure of the page stands in ``scores.json`` or a table beside it. The
+    same files give the same bytes. The page needs no network and refuses to use one.
+
+    Args:
+        run: A run folder as ``docs/formats.md`` describes it; only ``scores.json`` must exist.
+
+    Raises:
+        StoreError: If ``scores.json`` is absent, or a file cannot be understood or written.
+    """
+    tables = read_run_tables(run)
+    folder = run / "figures"
+    context = _context(tables, folder)
+    _remove_stale(folder, {example.anchor for group in context["examples"].values() for example in group})
+    page = run / "report.html"
+    write_text(page, _render(context))
+    return page
+
+
+def _render(context: Mapping[str, Any]) -> str:
+    loader = PackageLoader("semioscope.report")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    for name in ("count", "number", "percent", "plural", "seconds_text", "clock_text"):
+        environment.filters[name] = getattr(wording, name)
+    environment.filters["duration"] = lambda value: format_seconds(as_float(value))
+    environment.filters["sortable"] = lambda value: f"{value:.9g}" if math.isfinite(value) else ""
+    style, script = (loader.get_source(environment, name)[0] for name in ("report.css", "report.js"))
+    script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    template = environment.get_template("report.html.j2")
+    text = template.render(**context, style=Markup(style), script=Markup(script), script_hash=script_hash)
+    return text.rstrip() + "\n"
+
+
+def _context(tables: RunTables, folder: Path) -> dict[str, Any]:
+    scores = tables.scores
+    by_id = {
+        str(as_mapping(event).get("event_id")): as_mapping(event) for event in as_list(scores.get("events"))
+    }
+    examples = {
+        group: [make_example(tables, by_id[name], folder=folder) for name in names if name in by_id]
+        for group, names in groups(scores).items()
+    }
+    drawn = frozenset(example.event_id for group in examples.values() for example in group)
+    cohort = as_mapping(scores.get("cohort"))
+    calibration = as_mapping(scores.get("calibration"))
+    return {
+        "run": as_mapping(scores.get("run")),
+        "classes": [str(name) for name in as_list(scores.get("classes"))],
+        "positive_class": str(scores.get("positive_class") or ""),
+        "threshold": scores.get("threshold"),
+        "fitted_threshold": scores.get("fitted_threshold"),
+        "answer": answer(tables),
+        "comparison": comparison_rows(scores),
+        "baseline_notes": list(map(str, as_list(scores.get("baseline_notes")))),
+        "metrics": metric_rows(scores),
+        "cohort": cohort,
+        "cohort_rows": cohort_rows(scores),
+        "patients_by_class": flat(as_mapping(cohort.get("patients_by_class"))),
+        "extra_rows": [
+            [*map(str, row), "", "", ""][:3] for row in map(as_list, as_list(cohort.get("extra_rows")))
+        ],
+        "left_out": [as_mapping(row) for row in as_list(cohort.get("left_out"))],
+        "folds": tables.folds,
+        "fold_notes": list(map(str, as_list(tables.folds.get("notes")))),
+        "shared_patients": shared_patients(tables.folds),
+        "per_fold": [as_mapping(row) for row in as_list(scores.get("per_fold"))],
+        "per_class": [as_mapping(row) for row in as_list(scores.get("per_class"))],
+        "per_patient": [as_mapping(row) for row in as_list(scores.get("per_patient"))],
+        "calibration": calibration,
+        "examples": examples,
+        "examples_before_fold": _EXAMPLES_BEFORE_FOLD,
+        "picture_count": sum(_count_pictures(example) for group in examples.values() for example in group),
+        "events": event_rows(tables, drawn=drawn),
+        "failures": tables.failures,
+        "decode": as_mapping(scores.get("decode")),
+        "notes": list(map(str, as_list(scores.get("notes")))),
+        "timing": sorted(as_mapping(scores.get("timing")).items(), key=lambda pair: -as_float(pair[1])),
+        "provenance": flat(tables.provenance),
+        "config_text": tables.config_text.strip(),
+        "figures": {name: Markup(draw()) for name, draw in _figures(tables, folder).items()},
+        "baseline_scores_exist": bool(tables.baselines),
+        "svg": Markup,
+    }
+
+
+def _figures(tables: RunTables, folder: Path) -> dict[str, Callable[[], str]]:
+    """Return the drawing of each figure for which the run has data."""
+    scores = tables.scores
+    classes = [str(name) for name in as_list(scores.get("classes"))]
+    positive = str(scores.get("positive_class") or (classes[-1] if classes else "the positive class"))
+    threshold = as_float(scores.get("threshold"))
+    threshold = threshold if math.isfinite(threshold) else 0.5
+    event, curves = as_mapping(scores.get("event")), as_mapping(scores.get("curves"))
+    found: dict[str, Callable[[], str]] = {}
+
+    baselines = [(row["title"], row["accuracy"]) for row in _accuracies(scores)]
+    if len(baselines) > 1:
+        found["baselines"] = lambda: baselines_figure(baselines, folder=folder)
+    matrix = [as_list(row) for row in as_list(scores.get("confusion"))]
+    if matrix and len(matrix) == len(classes) and all(len(row) == len(classes) for row in matrix):
+        found["confusion"] = lambda: confusion_figure(matrix, classes, folder=folder)
+    roc, pr = as_mapping(curves.get("roc")), as_mapping(curves.get("pr"))
+    if roc.get("x"):
+        area = as_mapping(event.get("auroc"))
+        found["roc"] = lambda: curve_figure("roc", roc, area=area, positive_class=positive, folder=folder)
+    members = scored_events(scores)
+    if pr.get("x"):
+        known = [
+            member.class_index == classes.index(positive) for member in members if member.class_index >= 0
+        ]
+        share = sum(known) / len(known) if known else math.nan
+        found["pr"] = lambda: curve_figure(
+            "pr",
+            pr,
+            area=as_mapping(event.get("auprc")),
+            positive_class=positive,
+            prevalence=share,
+            folder=folder,
+        )
+    points = [
+        as_mapping(point) for point in as_list(as_mapping(scores.get("calibration")).get("reliability"))
+    ]
+    if points:
+        found["reliability"] = lambda: reliability_figure(points, positive_class=positive, folder=folder)
+    folds = fold_members(tables)
+    if folds:
+        found["folds"] = lambda: folds_figure(folds, classes, folder=folder)
+    if members:
+        found["patients"] = lambda: patients_figure(
+            members, classes, positive_class=positive, threshold=threshold, folder=folder
+        )
+    return found
+
+
+def _accuracies(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = [{"title": "This model", "accuracy": as_mapping(as_mapping(scores.get("event")).get("accuracy"))}]
+    for name, cells in baselines_in_order(as_mapping(scores.get("baselines"))):
+        rows.append({"title": str(cells.get("title") or name), "accuracy": as_mapping(cells.get("accuracy"))})
+    return rows
+
+
+def _count_pictures(example: Example) -> int:
+    return sum(len(strip) for _, strip in example.pictures)
+
+
+def _remove_stale(folder: Path, wanted: set[str]) -> None:
+    """Remove timelines of an earlier report that this one does not show."""
+    if folder.is_dir():
+        for path in folder.glob("timeline-*.svg"):
+            if path.stem not in wanted:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,175 @@
+"""Model bundles (``NAME.semio/``): everything that prediction needs but the weights of the backbone.
+
+``docs/formats.md``, section "Model bundle".
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from semioscope.core.config import Config
+from semioscope.core.errors import StoreError
+from semioscope.core.files import read_json, write_bytes, write_json, write_text
+from semioscope.core.formats import SCHEMA_VERSION
+from semioscope.core.records import Region
+from semioscope.models import Aggregator, AggregatorConfig
+from semioscope.models import load as load_aggregator
+from semioscope.plans import ClipPlan, SegmentPlan
+from semioscope.preprocess import PictureConfig
+from semioscope.recipes import BackboneConfig
+from semioscope.scoring import Calibration
+
+
+class ViewShape(Config):
+    """Where a view lies in the picture of a file; both are ``x y width height`` as fractions, or null."""
+
+    region: tuple[float, float, float, float] | None = None
+    blank: tuple[float, float, float, float] | None = None
+
+    @classmethod
+    def of(cls, region: Region | None, blank: Region | None) -> "ViewShape":
+        """Return the shape of a recording's view."""
+        return cls(region=_numbers(region), blank=_numbers(blank))
+
+    def regions(self) -> tuple[Region | None, Region | None]:
+        """Return region and blank."""
+        return _region(self.region), _region(self.blank)
+
+
+class CalibrationFacts(Config):
+    """How scores become calibrated probabilities; see semioscope.scoring.Calibration."""
+
+    kind: Literal["identity", "platt", "temperature"] = "identity"
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def calibration(self) -> Calibration:
+        """Return the map itself."""
+        return Calibration(kind=self.kind, slope=self.slope, intercept=self.intercept)
+
+
+class BundleFacts(Config):
+    """What ``bundle.json`` holds."""
+
+    schema_version: int = SCHEMA_VERSION
+    name: str
+    recipe: str
+    protocol: str
+    task: str
+    classes: tuple[str, ...]
+    positive_class: str | None
+    threshold: float = 0.5
+    """Of the score of the positive class."""
+    fitted_threshold: float | None = None
+    calibration: CalibrationFacts = CalibrationFacts()
+    preprocess: PictureConfig
+    backbone: BackboneConfig
+    backbone_weights_hash: str
+    clips: ClipPlan
+    segments: SegmentPlan
+    aggregator: AggregatorConfig
+    views: dict[str, ViewShape]
+    """The views of a file by name: one, or the parts of a montage."""
+    epochs: int
+    trained_on: dict[str, Any] = Field(default_factory=dict)
+    """Counts of patients and events."""
+    out_of_fold: dict[str, Any] = Field(default_factory=dict)
+    """Scores of the cross-validation; the final model itself was never tested."""
+    synthetic: bool = False
+    versions: dict[str, str] = Field(default_factory=dict)
+    licence: str = "Weights of the aggregator belong to whoever trained them; see the model card."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A bundle that was read."""
+
+    path: Path
+    facts: BundleFacts
+    model: Aggregator
+
+
+def write_bundle(path: Path, facts: BundleFacts, *, aggregator_file: Path) -> None:
+    """Write a bundle; ``bundle.json`` comes last, so a bundle with it is whole.
+
+    Raises:
+        StoreError: If it cannot be written.
+    """
+    write_bytes(path / "aggregator.safetensors", aggregator_file.read_bytes())
+    write_text(path / "model_card.md", _model_card(facts))
+    write_json(path / "bundle.json", facts.model_dump(mode="json"))
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read a bundle.
+
+    Raises:
+        StoreError: If it is not a bundle, is damaged, or of a newer version.
+    """
+    if not (path / "bundle.json").is_file():
+        msg = f"--model must be a model bundle (a folder NAME.semio with bundle.json), but {path} is not. "
+        found = sorted(item.name for item in path.glob("**/*.semio"))[:3] if path.is_dir() else []
+        hint = f"There is {', '.join(found)} in it." if found else "A run leaves one in RUN/models."
+        raise StoreError(msg + hint)
+    content = read_json(path / "bundle.json")
+    version = content.get("schema_version", 0) if isinstance(content, dict) else 0
+    if version > SCHEMA_VERSION:
+        msg = f"{path} was made by a newer semioscope (format {version}, this one reads {SCHEMA_VERSION}). Update it."
+        raise StoreError(msg)
+    try:
+        facts = BundleFacts.model_validate(content)
+    except ValidationError as err:
+        first = err.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        msg = f"{path / 'bundle.json'} is damaged: {key}: {first['msg']}. Copy the bundle again."
+        raise StoreError(msg) from err
+    return Bundle(path=path, facts=facts, model=load_aggregator(path / "aggregator.safetensors"))
+
+
+def _numbers(region: Region | None) -> tuple[float, float, float, float] | None:
+    return None if region is None else (region.x, region.y, region.width, region.height)
+
+
+def _region(numbers: tuple[float, float, float, float] | None) -> Region | None:
+    if numbers is None:
+        return None
+    x, y, width, height = numbers
+    return Region(x=x, y=y, width=width, height=height)
+
+
+def _model_card(facts: BundleFacts) -> str:
+    scores = "\n".join(f"- {name}: {text}" for name, text in facts.out_of_fold.items()) or "- none"
+    trained = "\n".join(f"- {name}: {value}" for name, value in facts.trained_on.items())
+    warning = "\n**Trained on synthetic video: it means nothing clinically.**\n" if facts.synthetic else ""
+    return f"""# {facts.name}
+
+Research software, not a medical device. Do not use it to diagnose, treat or watch over patients.
+{warning}
+## What it does
+
+Gives an event the probability of each class: {", ".join(facts.classes)}. Recipe {facts.recipe}, task {facts.task}.
+
+## Trained on
+
+{trained}
+
+Patients of these events are known to the model; scores on them say nothing.
+
+## How good
+
+Cross-validated under protocol {facts.protocol}; the final model was trained on all events and never tested itself.
+
+{scores}
+
+## What it needs
+
+Backbone {facts.backbone.name}, weights {facts.backbone_weights_hash}; views {", ".join(facts.views)};
+clips of {facts.clips.frames_per_clip} frames at {facts.clips.fps:g} frames per second.
+
+## Limits
+
+It knows only the classes above: anything else that it is shown gets one of them. It was made with the cameras,
+beds and annotators of one cohort.
+"""

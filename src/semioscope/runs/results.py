@@ -1,0 +1,249 @@
+"""From the results of the folds to the tables of a run: predictions, baselines, segments, failures."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from semioscope.core.formats import BASELINES as BASELINES_TABLE
+from semioscope.core.formats import FAILURES, PREDICTIONS, SEGMENTS
+from semioscope.core.records import Event
+from semioscope.core.tables import write_table
+from semioscope.evaluation import EventTraits, ExampleTable, ViewExample, baseline_scores
+from semioscope.features import EventFeatures
+from semioscope.networks import FEATURE_NAMES
+from semioscope.plans import ClipPlan
+from semioscope.splits import FoldPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What was left out of a run, and why."""
+
+    recording_id: str
+    event_id: str
+    stage: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventScores:
+    """Out-of-fold scores of all events that could be scored, ordered by event id.
+
+    Args:
+        event_ids: The events.
+        patients: Their patients.
+        folds: The fold that tested each.
+        y_true: Their classes.
+        y_score: Class probabilities, mean over views.
+    """
+
+    event_ids: tuple[str, ...]
+    patients: tuple[str, ...]
+    folds: tuple[int, ...]
+    y_true: Int[np.ndarray, " num_events"]
+    y_score: Float[np.ndarray, "num_events num_classes"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewScore:
+    """One view's part in the score of an event: what a unit of work wrote about it, and the example."""
+
+    fold: int
+    example: ViewExample
+    row: Mapping[str, Any]
+
+    @property
+    def scores(self) -> list[float]:
+        """Class probabilities."""
+        return list(self.row["scores"])
+
+
+def collect(table: ExampleTable, fold_results: Mapping[int, Mapping[str, Any]]) -> list[ViewScore]:
+    """Return the scores of all tested views, ordered by event and recording."""
+    examples = {(view.event_id, view.recording_id): view for view in table.views}
+    found = [
+        ViewScore(fold=fold, example=examples[row["event_id"], row["recording_id"]], row=row)
+        for fold, result in fold_results.items()
+        for row in result["views"]
+    ]
+    return sorted(found, key=lambda score: (score.example.event_id, score.example.recording_id))
+
+
+def event_scores(views: Sequence[ViewScore], *, num_classes: int) -> EventScores:
+    """Return the scores of events: the mean over their views, as in the paper."""
+    by_event: dict[str, list[ViewScore]] = defaultdict(list)
+    for view in views:
+        by_event[view.example.event_id].append(view)
+    first = [group[0] for group in by_event.values()]
+    means = [np.mean([view.scores for view in group], axis=0) for group in by_event.values()]
+    return EventScores(
+        event_ids=tuple(by_event),
+        patients=tuple(view.example.patient_id for view in first),
+        folds=tuple(view.fold for view in first),
+        y_true=np.array([view.example.y_true for view in first], dtype=np.int64),
+        y_score=np.array(means, dtype=np.float64).reshape(len(means), num_classes),
+    )
+
+
+def write_predictions(
+    path: Path, views: Sequence[ViewScore], events: EventScores, *, classes: Sequence[str]
+) -> None:
+    """Write ``predictions.tsv``: one row per view, then one per event."""
+    rows = [
+        {
+            "fold": view.fold,
+            "level": "view",
+            "event_id": view.example.event_id,
+            "recording_id": view.example.recording_id,
+            "patient_id": view.example.patient_id,
+            "start_seconds": view.example.onset_seconds,
+            "end_seconds": view.example.offset_seconds,
+            "y_true": None if view.example.y_true < 0 else view.example.y_true,
+            **_score_columns(view.scores, classes),
+        }
+        for view in views
+    ]
+    rows += event_rows(events, classes=classes)
+    write_table(path, PREDICTIONS, rows)
+
+
+def event_rows(events: EventScores, *, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of events in a table of predictions; times belong to views and stay missing."""
+    return [
+        {
+            "fold": events.folds[i],
+            "level": "event",
+            "event_id": event_id,
+            "patient_id": events.patients[i],
+            "y_true": int(events.y_true[i]),
+            **_score_columns(events.y_score[i].tolist(), classes),
+        }
+        for i, event_id in enumerate(events.event_ids)
+    ]
+
+
+def write_segments(path: Path, views: Sequence[ViewScore], *, plan: ClipPlan, positive: int) -> None:
+    """Write ``segments.tsv``: the course of each view's score, for the positive class."""
+    rows = [
+        {
+            "fold": view.fold,
+            "event_id": view.example.event_id,
+            "recording_id": view.example.recording_id,
+            "view": view.example.view,
+            "segment": number,
+            "start_seconds": start,
+            "end_seconds": start + plan.clip_seconds,
+            "y_score_clip": clip[positive],
+            "y_score_prefix": prefix[positive],
+        }
+        for view in views
+        for number, (start, clip, prefix) in enumerate(
+            zip(view.row["start_seconds"], view.row["clip"], view.row["prefix"], strict=True)
+        )
+    ]
+    write_table(path, SEGMENTS, rows)
+
+
+def write_failures(path: Path, failures: Sequence[Failure]) -> None:
+    """Write ``failures.tsv``, in a fixed order."""
+    ordered = sorted(
+        set(failures), key=lambda item: (item.recording_id, item.event_id, item.stage, item.message)
+    )
+    rows = [
+        {
+            "recording_id": item.recording_id or None,
+            "event_id": item.event_id or None,
+            "stage": item.stage,
+            "message": " ".join(item.message.split()),
+        }
+        for item in ordered
+    ]
+    write_table(path, FAILURES, rows)
+
+
+def event_traits(
+    events: Sequence[Event], yardsticks: Mapping[tuple[str, str], EventFeatures]
+) -> tuple[tuple[str, ...], EventTraits]:
+    """Return what the yardsticks know of events: duration, motion energy, band power; and the event ids.
+
+    Motion energy and band power are means over the 2 s windows of all views; NaN where none could be read.
+    """
+    energy_column, band_column = FEATURE_NAMES.index("energy_mean"), FEATURE_NAMES.index("band_ratio")
+    ordered = sorted(events, key=lambda event: event.event_id)
+    energy, band = np.full((2, len(ordered)), np.nan)
+    for i, event in enumerate(ordered):
+        found = [
+            item
+            for view in event.views
+            if (item := yardsticks.get((event.event_id, view.recording_id))) is not None
+        ]
+        rows = [item.features[np.isfinite(item.features).all(axis=(1, 2)), 0] for item in found]
+        whole = np.concatenate(rows) if rows else np.zeros((0, len(FEATURE_NAMES)))
+        if len(whole):
+            energy[i] = whole[:, energy_column].mean()
+            band[i] = whole[:, band_column].mean()
+    traits = EventTraits(
+        y_true=np.array([-1 if event.y_true is None else event.y_true for event in ordered], dtype=np.int64),
+        duration_seconds=np.array([event.duration_seconds for event in ordered], dtype=np.float64),
+        motion_energy=energy,
+        band_power=band,
+    )
+    return tuple(event.event_id for event in ordered), traits
+
+
+def baseline_event_scores(
+    names: Sequence[str],
+    folds: FoldPlan,
+    event_ids: Sequence[str],
+    traits: EventTraits,
+    scored: EventScores,
+    *,
+    num_classes: int,
+) -> dict[str, EventScores]:
+    """Return the out-of-fold scores of the yardsticks on the events that the model scored.
+
+    A yardstick is fitted on the training and validation events of each fold: it chooses nothing on the latter.
+    Under selection on the test fold the validation events are the tested ones, and are left out.
+    """
+    position = {event_id: i for i, event_id in enumerate(event_ids)}
+    row = {event_id: i for i, event_id in enumerate(scored.event_ids)}
+    results = {}
+    for name in names:
+        y_score = np.full((len(scored.event_ids), num_classes), np.nan)
+        for fold in folds.folds:
+            known = sorted((set(fold.train) | set(fold.validation)) - set(fold.test))
+            asked = [event_id for event_id in fold.test if event_id in row]
+            if not asked:
+                continue
+            train = traits.at(np.array([position[event_id] for event_id in known], dtype=np.int64))
+            test = traits.at(np.array([position[event_id] for event_id in asked], dtype=np.int64))
+            y_score[[row[event_id] for event_id in asked]] = baseline_scores(
+                name, train, test, num_classes=num_classes
+            )
+        results[name] = EventScores(
+            event_ids=scored.event_ids,
+            patients=scored.patients,
+            folds=scored.folds,
+            y_true=scored.y_true,
+            y_score=y_score,
+        )
+    return results
+
+
+def write_baselines(path: Path, baselines: Mapping[str, EventScores], *, classes: Sequence[str]) -> None:
+    """Write ``baselines.tsv``."""
+    rows = [
+        {"baseline": name, **row}
+        for name, scores in baselines.items()
+        for row in event_rows(scores, classes=classes)
+    ]
+    write_table(path, BASELINES_TABLE, rows)
+
+
+def _score_columns(scores: Sequence[float], classes: Sequence[str]) -> dict[str, float]:
+    return {f"y_score_{name}": float(score) for name, score in zip(classes, scores, strict=True)}

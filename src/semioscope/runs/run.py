@@ -1,0 +1,186 @@
+"""Perform a run: features, folds, final model. The same call goes on where it was interrupted."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from semioscope.core.errors import SemioscopeError, StoreError
+from semioscope.core.files import read_json
+from semioscope.core.progress import Progress
+from semioscope.evaluation import (
+    FINAL,
+    ExampleTable,
+    FoldTask,
+    build_examples,
+    examples_digest,
+    run_fold,
+    write_examples,
+)
+from semioscope.execution import Ledger, make_executor, run_stage
+from semioscope.features import EventFeatures, ExtractionPlan, ExtractionReport, extract, load_features
+from semioscope.runs.finish import RunOutcome, finish_run
+from semioscope.runs.folder import RunFolder, log_event, open_run
+from semioscope.runs.planning import RunPlan
+from semioscope.runs.results import Failure
+from semioscope.splits import Fold, write_folds
+
+
+def perform_run(
+    plan: RunPlan,
+    out: Path,
+    *,
+    executor: str = "local",
+    workers: int = 1,
+    progress: Progress,
+) -> RunOutcome:
+    """Do what a plan says and leave a run folder behind.
+
+    Args:
+        plan: From ``plan_run``.
+        out: Run folder; new, empty, or of the same run.
+        executor: Where units of work run.
+        workers: How many run at once.
+        progress: Where it is reported.
+
+    Raises:
+        ConfigError: If the folder belongs to another run, or a fold cannot be trained.
+        WeightsError: If the weights of the backbone are absent or damaged.
+        StoreError: If the disk is full, or no event has features.
+    """
+    began = time.monotonic()
+    config = plan.config
+    folder = open_run(out, config, cohort_hash=plan.cohort.hash, folds_digest=plan.folds_digest)
+    write_folds(plan.folds, folder.folds)
+    log_event(folder, "start", workers=workers, executor=executor)
+    runner = make_executor(executor, workers=workers)
+    failures: list[Failure] = []
+
+    extraction = plan.extraction()
+    _extract(extraction, runner, progress, "features", failures)
+    yardstick = plan.yardsticks()
+    if yardstick is not None:
+        _extract(yardstick, runner, progress, "yardsticks", failures)
+    log_event(folder, "features", seconds=round(time.monotonic() - began, 1))
+
+    table = _examples(plan, extraction, folder, failures)
+    fold_runner = make_executor(executor, workers=workers, threads_per_worker=1)
+    ledger = Ledger(folder.units / "ledger")
+    tasks = _fold_tasks(plan, folder)
+    stage = run_stage(
+        "folds", run_fold, [task.unit() for task in tasks], ledger=ledger, executor=fold_runner,
+        progress=progress, unit_name="folds",
+    )  # fmt: skip
+    failures += [
+        Failure(recording_id="", event_id="", stage="folds", message=f"{result.unit.name}: {result.message}")
+        for result in stage.failed
+    ]
+    fold_results = {task.fold.index: read_json(task.result) for task in tasks if ledger.is_done(task.unit())}
+    if not fold_results:
+        raise StoreError(
+            "No fold could be trained. " + " ".join(dict.fromkeys(result.message for result in stage.failed))
+        )
+    final = _final_task(plan, folder, table, fold_results)
+    last = run_stage(
+        "final model", run_fold, [final.unit()], ledger=ledger, executor=make_executor("local", workers=1),
+        progress=progress, unit_name="models",
+    )  # fmt: skip
+    if last.failed:
+        raise StoreError(last.failed[0].message)
+    log_event(folder, "trained", seconds=round(time.monotonic() - began, 1))
+    traits = stored_features(yardstick, failures) if yardstick is not None else {}
+    return finish_run(plan, folder, table, fold_results, final, traits, failures, began)
+
+
+def _extract(
+    extraction: ExtractionPlan, runner: Any, progress: Progress, stage: str, failures: list[Failure]
+) -> ExtractionReport:
+    report = extract(extraction, executor=runner, progress=progress)
+    failures += [
+        Failure(recording_id=item.recording_id, event_id=event_id, stage=stage, message=item.message)
+        for item in report.failures
+        for event_id in item.event_ids
+    ]
+    return report
+
+
+def stored_features(
+    extraction: ExtractionPlan, failures: list[Failure]
+) -> dict[tuple[str, str], EventFeatures]:
+    """Return the features of every view that the store has completely, by event and recording.
+
+    A view without them is added to the failures, unless it is among them already.
+    """
+    told = {(failure.recording_id, failure.event_id) for failure in failures}
+    found = {}
+    for event in extraction.events:
+        name = (event.event_id, event.recording_id)
+        try:
+            found[name] = load_features(extraction.store, event, extraction.clip_plan)
+        except SemioscopeError as err:
+            if (event.recording_id, event.event_id) not in told:
+                failures.append(
+                    Failure(
+                        recording_id=event.recording_id,
+                        event_id=event.event_id,
+                        stage="features",
+                        message=str(err),
+                    )
+                )
+    return found
+
+
+def _examples(
+    plan: RunPlan, extraction: ExtractionPlan, folder: RunFolder, failures: list[Failure]
+) -> ExampleTable:
+    names = {recording_id: recording.view for recording_id, recording in plan.cohort.recordings.items()}
+    table, left_out = build_examples(
+        plan.events, stored_features(extraction, failures), plan=plan.clips, view_names=names
+    )
+    failures += [
+        Failure(
+            recording_id=item.recording_id, event_id=item.event_id, stage="examples", message=item.message
+        )
+        for item in left_out
+    ]
+    if not table.views:
+        reasons = " ".join(dict.fromkeys(failure.message for failure in failures))
+        msg = f"No event has features, so there is nothing to train on. {reasons}"
+        raise StoreError(msg)
+    write_examples(table, folder.units)
+    return table
+
+
+def _fold_tasks(plan: RunPlan, folder: RunFolder) -> list[FoldTask]:
+    content = examples_digest(folder.units)
+    fixed = None if plan.folds.selection != "none" else plan.config.training.epochs
+    return [_task(plan, folder, fold, content, epochs=fixed) for fold in plan.folds.folds]
+
+
+def _task(plan: RunPlan, folder: RunFolder, fold: Fold, content: str, *, epochs: int | None) -> FoldTask:
+    config = plan.config
+    name = "final" if fold.index == FINAL else f"fold-{fold.index}"
+    return FoldTask(
+        folder=folder.units,
+        examples_digest=content,
+        fold=fold,
+        num_classes=len(plan.classes),
+        clips=plan.clips,
+        segments=config.segments,
+        aggregator=config.aggregator,
+        training=config.training,
+        epochs=epochs,
+        seed=config.seed,
+        weights=folder.models / f"{name}.safetensors",
+        result=folder.units / f"{name}.json",
+    )
+
+
+def _final_task(
+    plan: RunPlan, folder: RunFolder, table: ExampleTable, fold_results: Mapping[int, Mapping[str, Any]]
+) -> FoldTask:
+    epochs = max(1, round(median(result["best_epoch"] for result in fold_results.values())))
+    everyone = tuple(sorted({view.event_id for view in table.views}))
+    fold = Fold(index=FINAL, train=everyone, validation=(), test=())
+    return _task(plan, folder, fold, examples_digest(folder.units), epochs=epochs)

@@ -1,0 +1,189 @@
+"""``folds.json``: fold plans that are written, reviewed, edited and used again."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
+
+from semioscope.core.errors import ConfigError, StoreError, unknown_name
+from semioscope.core.files import read_json, write_json
+from semioscope.core.formats import SCHEMA_VERSION
+from semioscope.core.records import Event
+from semioscope.splits.leakage import check_leakage
+from semioscope.splits.records import PATIENT_RULES, Fold, FoldPlan, SelectionRule
+from semioscope.splits.rules import FOLD_RULES, fold_events
+
+
+class _FoldRecord(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    index: NonNegativeInt
+    train: list[str]
+    validation: list[str]
+    test: list[str]
+
+
+class _PlanRecord(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    schema_version: int
+    rule: str
+    seed: int
+    selection: SelectionRule
+    cohort_hash: str
+    folds: list[_FoldRecord]
+    patient_of: dict[str, str]
+    notes: list[str]
+
+
+def write_folds(plan: FoldPlan, path: Path) -> None:
+    """Write a plan as ``folds.json``, whole or not at all.
+
+    Raises:
+        StoreError: If the file cannot be written.
+    """
+    folds = [
+        {
+            "index": fold.index,
+            "train": list(fold.train),
+            "validation": list(fold.validation),
+            "test": list(fold.test),
+        }
+        for fold in plan.folds
+    ]
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "rule": plan.rule,
+        "seed": plan.seed,
+        "selection": plan.selection,
+        "cohort_hash": plan.cohort_hash,
+        "folds": folds,
+        "patient_of": dict(plan.patient_of),
+        "notes": list(plan.notes),
+    }
+    write_json(path, content)
+
+
+def read_folds(path: Path, *, events: Sequence[Event]) -> FoldPlan:
+    """Read a plan and hold it against the events of this cohort and task.
+
+    Leakage is judged by the patients of the cohort, not by what the file says, and by the rule in the file;
+    hold the plan against the settings of the run with ``check_leakage``. The result is the plan that was
+    written: ``read_folds(write_folds(plan)) == plan``.
+
+    Args:
+        path: A ``folds.json``, written by a run or edited by a person.
+        events: The events of the run.
+
+    Raises:
+        StoreError: If the file is absent, not a fold file, or of a newer version.
+        ConfigError: If it names other events or patients than the cohort, tests an event never or twice,
+            trains on an event without a view to train on, or has a training fold without one of the classes.
+        LeakageError: If an event, or under a patient rule a patient, stands on two sides.
+    """
+    record = _parsed(path, read_json(path))
+    known = fold_events(events, num_classes=1 + max((event.y_true or 0 for event in events), default=0))
+    patient_of = dict(zip(known.event_ids, known.patient_ids, strict=True))
+    class_of = dict(zip(known.event_ids, known.y_true.tolist(), strict=True))
+    _check_events(path, record, patient_of)
+    plan = FoldPlan(
+        rule=record.rule,
+        seed=record.seed,
+        selection=record.selection,
+        cohort_hash=record.cohort_hash,
+        folds=tuple(
+            Fold(
+                index=fold.index,
+                train=tuple(sorted(fold.train)),
+                validation=tuple(sorted(fold.validation)),
+                test=tuple(sorted(fold.test)),
+            )
+            for fold in record.folds
+        ),
+        patient_of=patient_of,
+        notes=tuple(record.notes),
+    )
+    check_leakage(plan, allow_shared_patients=plan.rule not in PATIENT_RULES)
+    trainable = {name for name, can in zip(known.event_ids, known.trainable.tolist(), strict=True) if can}
+    for fold in plan.folds:
+        idle = set(fold.train) - trainable
+        if idle:
+            msg = (
+                f"{path.name}, fold {fold.index}: events to train on need a view with use = train, but "
+                f"{_listed(idle)} have none. Take them out of train, or correct use in seizures.tsv."
+            )
+            raise ConfigError(msg)
+        absent = set(class_of.values()) - {class_of[name] for name in fold.train}
+        if absent:
+            msg = (
+                f"{path.name}, fold {fold.index}: every training fold must have events of all classes, but "
+                f"it has none of class {_listed(map(str, absent))}. Move events into train, or make the "
+                "folds again."
+            )
+            raise ConfigError(msg)
+    return plan
+
+
+def _parsed(path: Path, content: Any) -> _PlanRecord:
+    if not isinstance(content, dict) or "schema_version" not in content:
+        msg = f"{path} must be a fold file with a schema_version. Give a folds.json that a run has written."
+        raise StoreError(msg)
+    version = content["schema_version"]
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        msg = (
+            f"{path} has schema_version {version}, this semioscope reads up to {SCHEMA_VERSION}. "
+            "Update semioscope or make the folds again."
+        )
+        raise StoreError(msg)
+    try:
+        record = _PlanRecord.model_validate(content)
+    except ValidationError as err:
+        first = err.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        msg = f"{path} is not a valid fold file: {where}: {first['msg']}. Correct it or make the folds again."
+        raise StoreError(msg) from err
+    if record.rule not in FOLD_RULES:
+        raise ConfigError(f"{path.name}: {unknown_name('fold rule', record.rule, FOLD_RULES)}")
+    if [fold.index for fold in record.folds] != list(range(len(record.folds))) or not record.folds:
+        msg = (
+            f"{path} must list its folds in order of index, from 0 without a gap, got "
+            f"{[fold.index for fold in record.folds]}. Correct it or make the folds again."
+        )
+        raise StoreError(msg)
+    return record
+
+
+def _check_events(path: Path, record: _PlanRecord, patient_of: dict[str, str]) -> None:
+    named = {name for fold in record.folds for name in (*fold.train, *fold.validation, *fold.test)}
+    remedy = "Use the folds of this cohort and task, or leave --folds out to have them made."
+    strange = named - set(patient_of)
+    if strange:
+        msg = f"{path.name} must name only events of this run, but {_listed(strange)} are none. {remedy}"
+        raise ConfigError(msg)
+    tested = Counter(name for fold in record.folds for name in fold.test)
+    untested = set(patient_of) - set(tested)
+    if untested:
+        msg = f"{path.name} must test every event of this run, but leaves out {_listed(untested)}. {remedy}"
+        raise ConfigError(msg)
+    repeated = {name for name, number in tested.items() if number > 1}
+    if repeated:
+        msg = (
+            f"{path.name} must test every event once, but {_listed(repeated)} are tested more than once. "
+            "Leave each in the test set of one fold."
+        )
+        raise ConfigError(msg)
+    moved = {name for name in named if record.patient_of.get(name, patient_of[name]) != patient_of[name]}
+    if moved:
+        name = min(moved)
+        msg = (
+            f"{path.name} and the cohort must agree on whose events these are, but {name} is of patient "
+            f"{record.patient_of[name]} in the file and of {patient_of[name]} in the cohort "
+            f"({len(moved)} such events). {remedy}"
+        )
+        raise ConfigError(msg)
+
+
+def _listed(names: Iterable[str], *, most: int = 5) -> str:
+    ordered = sorted(names)
+    rest = len(ordered) - most
+    return ", ".join(ordered[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,370 @@
+"""Makes a whole synthetic cohort: tables, videos, truth, and patients that are held out.
+
+It is a test instrument. The pictures are of capsules, not of people; scores on them mean nothing clinically.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semioscope.cohort import Cohort, write_cohort
+from semioscope.core.errors import CohortError, ConfigError, unknown_name
+from semioscope.core.files import digest, read_json, write_json, write_text
+from semioscope.core.progress import Progress, QuietProgress
+from semioscope.core.randomness import stream
+from semioscope.core.records import EventView, Patient, Recording, Seizure
+from semioscope.execution import Ledger, Unit, make_executor, run_stage
+from semioscope.synthetic.recording import (
+    RecordingJob,
+    inset_region,
+    make_recording,
+    recording_id,
+)
+from semioscope.synthetic.scenario import SCENARIOS, VIEWS, RecordingPlan, Scenario, draw_recording
+from semioscope.synthetic.style import draw_style
+from semioscope.video import CODECS
+
+SYNTHETIC_VERSION = 1
+"""Rises when the same seed gives other pictures."""
+
+MARK_FILE = "synthetic.json"
+"""The file in a cohort folder that says it is synthetic; reports look for it."""
+
+HELD_OUT = "held-out"
+
+_SEIZURES_PER_PATIENT = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyntheticCohort:
+    """What was made.
+
+    Args:
+        folder: The cohort folder.
+        task: Key of ``SCENARIOS``.
+        seed: Seed of everything in it.
+        num_patients: In the tables.
+        num_seizures: In the tables.
+        class_counts: Seizures of each class in the tables.
+        total_seconds: Length of all videos in the tables together.
+        held_out_videos: Videos of patients who are not in the tables.
+    """
+
+    folder: Path
+    task: str
+    seed: int
+    num_patients: int
+    num_seizures: int
+    class_counts: dict[str, int]
+    total_seconds: float
+    held_out_videos: tuple[Path, ...]
+
+
+def make_cohort(
+    folder: Path,
+    *,
+    task: str = "fos-vs-tcs",
+    num_patients: int = 12,
+    seed: int = 0,
+    size: tuple[int, int] = (1920, 1080),
+    fps: float = 30.0,
+    num_seizures: int | None = None,
+    min_seconds: float = 15.0,
+    max_seconds: float = 40.0,
+    codec: str = "mpeg2",
+    hold_out: int = 0,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> SyntheticCohort:
+    """Make a synthetic cohort folder; the same command again goes on after an interruption.
+
+    Equal arguments give the same tables, truth and decoded pictures, whatever the number of workers. Scores
+    on the result mean nothing clinically.
+
+    Args:
+        folder: Absent, empty, or the unfinished cohort of the same command.
+        task: Key of ``SCENARIOS``.
+        num_patients: Patients in the tables, 1 or more.
+        seed: Seed of everything.
+        size: Width and height of the montage in pixels, both even, from 160x90 to 3840x2160.
+        fps: Frames per second, in [10, 60].
+        num_seizures: Seizures of all patients together, at least one each; None means three per patient.
+        min_seconds: Shortest seizure, at least 5.
+        max_seconds: Longest seizure.
+        codec: A key of ``semioscope.video.CODECS``.
+        hold_out: Further patients, with one seizure each; their videos are in ``FOLDER/held-out``, with
+            their truth in ``held-out.tsv``, and the tables do not name them.
+        workers: Processes.
+        progress: Where to report to.
+
+    Returns:
+        What was made.
+
+    Raises:
+        ConfigError: If an argument is outside its range.
+        CohortError: If the folder holds something else, or a recording could not be made.
+        StoreError: If the disk is full or the folder cannot be written.
+
+    References:
+        Montage, lengths and share of the clonic phase after GESTURES (2021), sections 2.1 and 3.1; the movements
+        are ours.
+    """
+    scenario = _scenario(task)
+    num_seizures = _SEIZURES_PER_PATIENT * num_patients if num_seizures is None else num_seizures
+    _check(num_patients, num_seizures, size, fps, min_seconds, max_seconds, codec, hold_out)
+    settings = {
+        "synthetic": True,
+        "note": "A test instrument: scores on this cohort mean nothing clinically.",
+        "version": SYNTHETIC_VERSION,
+        "task": task,
+        "num_patients": num_patients,
+        "seed": seed,
+        "size": list(size),
+        "fps": float(fps),
+        "num_seizures": num_seizures,
+        "min_seconds": float(min_seconds),
+        "max_seconds": float(max_seconds),
+        "codec": codec,
+        "hold_out": hold_out,
+    }
+    _claim(folder, settings)
+
+    def plan(patient_id: str, label: str, number: int) -> RecordingPlan:
+        return draw_recording(
+            scenario, draw_style(patient_id, seed=seed), label, seizure_id=f"{patient_id}-s{number}", seed=seed,
+            min_seconds=float(min_seconds), max_seconds=float(max_seconds),
+        )  # fmt: skip
+
+    plans = [
+        plan(patient_id, label, number)
+        for patient_id, labels in _deal(scenario, num_patients, num_seizures, seed=seed).items()
+        for number, label in enumerate(labels, 1)
+    ]
+    names = [f"h{number:02d}" for number in range(1, hold_out + 1)]
+    first = len(scenario.classes) - 1
+    held = [
+        plan(name, scenario.classes[(first + k) % len(scenario.classes)], 1) for k, name in enumerate(names)
+    ]
+    suffix = CODECS[codec].suffixes[0]
+    jobs = [
+        RecordingJob(
+            plan=item,
+            video=folder / place / f"{item.seizure_id}{suffix}",
+            truth=folder
+            / (f"{HELD_OUT}/truth" if place == HELD_OUT else "truth")
+            / f"{item.seizure_id}.json",
+            width=size[0],
+            height=size[1],
+            fps=float(fps),
+            codec=codec,
+        )
+        for place, group in (("videos", plans), (HELD_OUT, held))
+        for item in group
+    ]
+    _render(folder, jobs, settings, workers=workers, progress=progress or QuietProgress())
+    cohort = _tables(folder, plans, scenario, size=size, suffix=suffix)
+    write_cohort(cohort)
+    if held:
+        write_text(
+            folder / HELD_OUT / "held-out.tsv", _held_out_table(held, scenario, size=size, suffix=suffix)
+        )
+    return SyntheticCohort(
+        folder=folder,
+        task=task,
+        seed=seed,
+        num_patients=num_patients,
+        num_seizures=len(plans),
+        class_counts={name: sum(item.label == name for item in plans) for name in scenario.classes},
+        total_seconds=round(sum(item.duration_seconds for item in plans), 2),
+        held_out_videos=tuple(job.video for job in jobs[len(plans) :]),
+    )
+
+
+def is_synthetic(folder: Path) -> bool:
+    """Return whether a cohort folder says that it is synthetic."""
+    return (folder / MARK_FILE).is_file()
+
+
+def _scenario(task: str) -> Scenario:
+    if task not in SCENARIOS:
+        raise ConfigError(unknown_name("task of a synthetic cohort", task, SCENARIOS))
+    return SCENARIOS[task]
+
+
+def _check(
+    num_patients: int,
+    num_seizures: int,
+    size: tuple[int, int],
+    fps: float,
+    min_seconds: float,
+    max_seconds: float,
+    codec: str,
+    hold_out: int,
+) -> None:
+    width, height = size
+    faults = []
+    if num_patients < 1:
+        faults.append(f"num_patients must be 1 or more, got {num_patients}. Ask for --patients 12.")
+    elif num_seizures < num_patients:
+        faults.append(
+            f"num_seizures must be at least one per patient ({num_patients}), got {num_seizures}. "
+            "Ask for more seizures or fewer patients."
+        )
+    if not (160 <= width <= 3840 and 90 <= height <= 2160) or width % 2 or height % 2:
+        faults.append(
+            f"size must be two even numbers from 160x90 to 3840x2160, got {width}x{height}. Use 480x270."
+        )
+    if not 10 <= fps <= 60:
+        faults.append(f"fps must be in [10, 60], got {fps:g}. Use 15 for small cohorts, 30 as on the ward.")
+    if not 5 <= min_seconds <= max_seconds:
+        faults.append(
+            f"min_seconds must be at least 5 and at most max_seconds, got {min_seconds:g} and {max_seconds:g}. "
+            "Use 15 and 40."
+        )
+    if hold_out < 0:
+        faults.append(f"hold_out must be 0 or more, got {hold_out}. Leave it out to hold out nobody.")
+    if codec not in CODECS:
+        faults.append(unknown_name("codec", codec, CODECS))
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def _claim(folder: Path, settings: dict[str, Any]) -> None:
+    """Take an empty folder, or one that was begun with the same settings."""
+    mark = folder / MARK_FILE
+    if mark.is_file():
+        there = read_json(mark)
+        if there != settings:
+            keys = sorted(
+                key for key in settings if not isinstance(there, dict) or there.get(key) != settings[key]
+            )
+            msg = (
+                f"{folder} must be empty or hold the cohort of the same command, but it was made with another "
+                f"{', '.join(keys)}. Choose another folder, or delete this one."
+            )
+            raise CohortError(msg)
+        return
+    if folder.is_dir() and any(folder.iterdir()):
+        msg = f"{folder} must be empty or absent, but holds files. Choose another folder for the synthetic cohort."
+        raise CohortError(msg)
+    write_json(mark, settings)
+    write_text(folder / "README.txt", _README)
+
+
+def _deal(scenario: Scenario, num_patients: int, num_seizures: int, *, seed: int) -> dict[str, list[str]]:
+    """Return the labels of each patient's seizures; some patients have more of them, some have one class only."""
+    rng = stream(seed, "synthetic-cohort")
+    shares = rng.dirichlet(np.full(num_patients, 4.0))
+    counts = 1 + rng.multinomial(num_seizures - num_patients, shares)
+    order = rng.permutation(num_patients)
+    dealt = {}
+    for index in range(num_patients):
+        profile = scenario.profiles[int(order[index]) % len(scenario.profiles)]
+        dealt[f"p{index + 1:02d}"] = [profile[k % len(profile)] for k in range(int(counts[index]))]
+    return dealt
+
+
+def _render(
+    folder: Path, jobs: list[RecordingJob], settings: dict[str, Any], *, workers: int, progress: Progress
+) -> None:
+    made_of = {
+        key: settings[key]
+        for key in ("version", "task", "seed", "size", "fps", "min_seconds", "max_seconds", "codec")
+    }
+    units = [
+        Unit(
+            name=job.plan.seizure_id,
+            key=digest([made_of, job.plan.seizure_id, job.plan.label]),
+            outputs=(job.video, job.truth),
+            payload=job,
+            weight=job.plan.duration_seconds,
+        )
+        for job in sorted(
+            jobs, key=lambda job: -job.plan.duration_seconds
+        )  # long ones first: both ends come together
+    ]
+    result = run_stage(
+        "render",
+        make_recording,
+        units,
+        ledger=Ledger(folder / ".units"),
+        executor=make_executor("local", workers=workers, threads_per_worker=1),
+        progress=progress,
+        unit_name="s of video",
+    )
+    if result.failed:
+        lines = [f"{failed.unit.name}: {failed.message}" for failed in result.failed]
+        msg = f"{len(lines)} of {len(units)} recordings could not be made:\n" + "\n".join(lines)
+        raise CohortError(msg)
+
+
+def _tables(
+    folder: Path, plans: list[RecordingPlan], scenario: Scenario, *, size: tuple[int, int], suffix: str
+) -> Cohort:
+    inset = inset_region(*size)
+    recordings, seizures = {}, []
+    for plan in plans:
+        for view in VIEWS:
+            name = recording_id(plan, view)
+            recordings[name] = Recording(
+                recording_id=name,
+                patient_id=plan.style.patient_id,
+                view=view,
+                path=f"videos/{plan.seizure_id}{suffix}",
+                region=inset if view == "small" else None,
+                blank=inset if view == "large" else None,
+            )
+        views = tuple(
+            EventView(
+                recording_id=recording_id(plan, view),
+                onset_seconds=plan.onset_seconds,
+                offset_seconds=plan.offset_seconds,
+                clonic_onset_seconds=plan.clonic_onset_seconds,
+                use=plan.use(view),
+            )
+            for view in VIEWS
+        )
+        seizures.append(
+            Seizure(
+                seizure_id=plan.seizure_id,
+                patient_id=plan.style.patient_id,
+                views=views,
+                labels={scenario.column: plan.label, "semiology": plan.semiology},
+            )
+        )
+    patients = tuple(
+        Patient(patient_id=name) for name in dict.fromkeys(plan.style.patient_id for plan in plans)
+    )
+    return Cohort(folder=folder, patients=patients, recordings=recordings, seizures=tuple(seizures))
+
+
+def _held_out_table(
+    plans: list[RecordingPlan], scenario: Scenario, *, size: tuple[int, int], suffix: str
+) -> str:
+    header = ["path", "patient_id", "onset", "clonic_onset", "offset", scenario.column, "semiology", "inset"]
+    lines = ["\t".join(header)]
+    for plan in plans:
+        clonic = "n/a" if plan.clonic_onset_seconds is None else f"{plan.clonic_onset_seconds:g}"
+        lines.append("\t".join([
+            f"{plan.seizure_id}{suffix}", plan.style.patient_id, f"{plan.onset_seconds:g}", clonic,
+            f"{plan.offset_seconds:g}", plan.label, plan.semiology, str(inset_region(*size)),
+        ]))  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+_README = """This cohort is synthetic.
+
+Its pictures show capsules that move, drawn by a program (semioscope synth). It is a test instrument: it shows
+whether a chain of programs runs, and whether the result is what was put in. Scores on it mean nothing
+clinically, neither good ones nor bad ones.
+
+patients.tsv, recordings.tsv, seizures.tsv   the tables (docs/formats.md); each video is a montage of two views
+videos/                                      the recordings
+truth/NAME.json                              what was drawn: phases, rates, the patient's box in each view at
+                                             1 Hz, light, camera moves, the carer's visit
+held-out/                                    patients that the tables do not name, with held-out.tsv as truth
+synthetic.json                               the settings; the same settings give the same cohort
+.units/                                      which recordings are done; the same command goes on from here
+"""

@@ -1,0 +1,45 @@
+"""The batches of an epoch: all clips are drawn in one step, the features of a batch are taken in one gather.
+
+Random numbers come from streams named by seed, fold and epoch, so an epoch draws the same whatever ran
+before it.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float32, Int
+
+from semioscope.core.randomness import stream
+from semioscope.plans import SegmentBounds, draw_positions
+from semioscope.training.sequences import SequenceSet
+
+Batch = tuple[Float32[torch.Tensor, "batch num_segments num_features"], Int[torch.Tensor, " batch"]]
+
+
+def epoch_batches(
+    data: SequenceSet,
+    bounds: SegmentBounds,
+    *,
+    gamma: float,
+    batch_size: int,
+    seed: int,
+    fold: int | str,
+    epoch: int,
+) -> Iterator[Batch]:
+    """Yield features and classes of every example once, in a random order.
+
+    Args:
+        data: The examples.
+        bounds: What :meth:`SequenceSet.bounds` gave for them.
+        gamma: Spread of the clips, see :func:`semioscope.plans.draw_positions`.
+        batch_size: Examples per batch; the last one may be smaller.
+        seed: Seed of the run.
+        fold: Names the random streams, with the epoch.
+        epoch: From 1.
+    """
+    positions = draw_positions(bounds, gamma=gamma, rng=stream(seed, "segments", fold=fold, epoch=epoch))
+    order = stream(seed, "order", fold=fold, epoch=epoch).permutation(data.num_examples)
+    rows, y_true = data.rows(positions)[order], data.y_true[order]
+    for begin in range(0, order.size, batch_size):
+        part = slice(begin, begin + batch_size)
+        yield torch.from_numpy(data.features[rows[part]]), torch.from_numpy(y_true[part])

@@ -1,0 +1,194 @@
+"""Tells what a video holds at the price of a few packets: its header, its first frame, and its end."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import av
+import numpy as np
+
+from semioscope.video.containers import as_video_error
+from semioscope.video.frames import DecodedFrame, FrameStream, first_frame
+from semioscope.video.index import packet_tick, rhythm
+from semioscope.video.parts import is_parts_list, read_parts
+
+_NUM_PACKETS_FOR_RHYTHM = 60
+_END_SECONDS = 2.0
+
+DurationSource = Literal["content", "container", "stream", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoInfo:
+    """What a recording holds.
+
+    Args:
+        path: The file, or the parts list.
+        codec: FFmpeg's name, such as ``h264`` or ``mpeg2video``.
+        pixel_format: As stored, such as ``yuv420p``.
+        width: Of the displayed picture in pixels, after rotation.
+        height: Of the displayed picture in pixels, after rotation.
+        rotation_degrees: How far the stored picture is turned clockwise for display: 0, 90, 180 or 270.
+        sample_aspect_ratio: Width of a displayed pixel over its height; pictures are not stretched by it.
+        fps: Nominal frame rate.
+        frame_seconds: Usual distance of two frames, measured on packets near the start.
+        is_variable_rate: Whether the distance varies there.
+        time_base: Seconds per tick of the stamps.
+        first_pts_seconds: Container time of the first displayed frame, our zero.
+        duration_seconds: From our zero to the end of the last frame; NaN if unknown. Of a file that was cut
+            off this is what is left.
+        header_duration_seconds: What the header promises; NaN if it promises nothing. Much above
+            ``duration_seconds`` means that the file was cut off.
+        duration_source: ``content``: packets at the end were read. Else a promise of the header.
+    """
+
+    path: Path
+    codec: str
+    pixel_format: str
+    width: int
+    height: int
+    rotation_degrees: int
+    sample_aspect_ratio: Fraction
+    fps: float
+    frame_seconds: float
+    is_variable_rate: bool
+    time_base: Fraction
+    first_pts_seconds: float
+    duration_seconds: float
+    header_duration_seconds: float
+    duration_source: DurationSource
+
+
+def probe(path: Path) -> VideoInfo:
+    """Return what a video file, or a recording given by a parts list, holds.
+
+    One frame is decoded; besides, packets near the start and the end are read. Where neither header nor
+    container help to find the end, the packets of the whole file are listed (about 5 microseconds each).
+
+    Raises:
+        VideoError: If the file is absent, a folder, may not be read, is not a video, or holds no frame.
+    """
+    if is_parts_list(path):
+        return _probe_parts(path)
+    with FrameStream(path) as stream, as_video_error(path, "probing"):
+        return probe_stream(stream)
+
+
+def probe_stream(stream: FrameStream) -> VideoInfo:
+    """Return what an open file holds; the stream must be rewound or sought afterwards."""
+    first = first_frame(stream)
+    seconds = float(stream.time_base)
+    promised, source = _promised_end_tick(stream, first)
+    start_ticks: list[int] = []
+    for packet in stream.packets(first.tick):
+        tick, _ = packet_tick(packet)
+        if tick is not None:
+            start_ticks.append(tick)
+        if len(start_ticks) >= _NUM_PACKETS_FOR_RHYTHM:
+            break
+    # The last few stand in decoding order; later frames that fill their gaps may not have been read.
+    beat = rhythm(np.unique(np.asarray(start_ticks, dtype=np.int64))[: max(2, len(start_ticks) - 8)])
+    step = beat.step_ticks if beat.step_ticks > 0 else float(stream.step_ticks)
+    end = _content_end_tick(stream, first, promised, round(step))
+    if end is not None:
+        source = "content"
+    else:
+        end = promised
+    fps = stream.nominal_fps
+    if beat.step_ticks > 0 and not beat.is_variable:
+        measured = 1 / (step * seconds)
+        if not math.isfinite(fps) or abs(fps - measured) > 0.1 * measured:
+            fps = measured
+    elif not math.isfinite(fps):
+        fps = 1 / (step * seconds)
+    context = stream.stream.codec_context
+    rotation = display_rotation(first.raw)
+    width, height = first.raw.width, first.raw.height
+    return VideoInfo(
+        path=stream.path,
+        codec=context.codec.canonical_name if hasattr(context.codec, "canonical_name") else context.name,
+        pixel_format=first.raw.format.name,
+        width=height if rotation in (90, 270) else width,
+        height=width if rotation in (90, 270) else height,
+        rotation_degrees=rotation,
+        sample_aspect_ratio=Fraction(stream.stream.sample_aspect_ratio or 1),
+        fps=fps,
+        frame_seconds=step * seconds,
+        is_variable_rate=beat.is_variable,
+        time_base=stream.time_base,
+        first_pts_seconds=first.tick * seconds,
+        duration_seconds=math.nan if end is None else (end - first.tick) * seconds,
+        header_duration_seconds=math.nan if promised is None else (promised - first.tick) * seconds,
+        duration_source=source if end is not None else "unknown",
+    )
+
+
+def display_rotation(frame: av.VideoFrame) -> int:
+    """Return how far a stored picture is turned clockwise for display: 0, 90, 180 or 270 degrees."""
+    return round(-frame.rotation / 90) % 4 * 90
+
+
+def _promised_end_tick(stream: FrameStream, first: DecodedFrame) -> tuple[int | None, DurationSource]:
+    """Return the end that the header promises, in ticks, and which header it was."""
+    own = stream.stream.duration
+    begin = stream.stream.start_time
+    begin = first.tick if begin is None else begin
+    if own is not None and own > 0:
+        return begin + own, "stream"
+    whole = stream.container_duration_seconds
+    if whole is not None and whole > 0:
+        return begin + round(whole / stream.time_base), "container"
+    return None, "unknown"
+
+
+def _content_end_tick(
+    stream: FrameStream, first: DecodedFrame, promised: int | None, step: int
+) -> int | None:
+    """Return when the last frame that has a packet ends; look 2, 4, 8 ... s before the promised end."""
+    back_seconds = _END_SECONDS
+    while True:
+        aim = None if promised is None else promised - math.ceil(back_seconds / stream.time_base)
+        if aim is not None and aim <= first.tick:
+            aim = None
+        latest: int | None = None
+        length = step
+        for packet in stream.packets(aim):
+            tick, _ = packet_tick(packet)
+            if tick is None:
+                tick = first.tick if latest is None else latest + step
+            if latest is None or tick > latest:
+                # A container that stores no durations spreads gaps over the frame before them.
+                given = packet.duration if packet.duration and packet.duration > 0 else step
+                latest, length = tick, given if given <= 2 * step else step
+        end = None if latest is None else latest + length
+        if end is not None and end > first.tick:
+            return end
+        if aim is None:
+            return None
+        back_seconds *= 2
+
+
+def _probe_parts(path: Path) -> VideoInfo:
+    parts = read_parts(path)
+    first = probe(parts[0].path)
+    last = probe(parts[-1].path) if len(parts) > 1 else first
+    start = parts[-1].start_seconds
+    return VideoInfo(
+        path=path,
+        codec=first.codec,
+        pixel_format=first.pixel_format,
+        width=first.width,
+        height=first.height,
+        rotation_degrees=first.rotation_degrees,
+        sample_aspect_ratio=first.sample_aspect_ratio,
+        fps=first.fps,
+        frame_seconds=first.frame_seconds,
+        is_variable_rate=first.is_variable_rate or last.is_variable_rate,
+        time_base=first.time_base,
+        first_pts_seconds=first.first_pts_seconds,
+        duration_seconds=start + last.duration_seconds,
+        header_duration_seconds=start + last.header_duration_seconds,
+        duration_source=last.duration_source,
+    )

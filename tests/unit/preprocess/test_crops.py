@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+
+from semioscope.core.errors import CohortError, ConfigError
+from semioscope.core.records import Recording, Region
+from semioscope.preprocess import (
+    CROPPERS,
+    CropPlan,
+    Detection,
+    Detector,
+    cropper,
+    merge_crops,
+    read_crops,
+    write_crops,
+)
+
+BOX = Region(x=0.1, y=0.2, width=0.5, height=0.25)
+WHOLE = Region(x=0.0, y=0.0, width=1.0, height=1.0)
+
+
+def recording(**options):
+    return Recording(recording_id="r1", patient_id="p1", view="large", path="a.mpg", **options)
+
+
+def plan(event="e1", **options):
+    return CropPlan(**{"event_id": event, "recording_id": "r1", "box": BOX} | options)
+
+
+@pytest.mark.parametrize("name", CROPPERS)
+def test_every_cropper_gives_an_accepted_plan(name):
+    made = cropper(name)("e1", recording(region=BOX), np.zeros((9, 16, 3), np.uint8), None)
+    assert (made.event_id, made.recording_id, made.origin, made.status) == ("e1", "r1", "auto", "accepted")
+
+
+def test_identity_and_montage():
+    assert cropper("identity")("e1", recording(region=BOX), None, None).region_of(recording()) == WHOLE
+    assert cropper("montage")("e1", recording(region=BOX), None, None).box == BOX
+    assert cropper("montage")("e1", recording(blank=BOX), None, None).box is None
+    with pytest.raises(CohortError, match="recording r1 must have a region or a blank"):
+        cropper("montage")("e1", recording(), None, None)
+    with pytest.raises(ConfigError, match=r"Unknown cropper 'montag'. Did you mean montage"):
+        cropper("montag")
+
+
+@pytest.mark.parametrize(("status", "expected"), [("accepted", BOX), ("flagged", WHOLE), ("rejected", WHOLE)])
+def test_only_accepted_boxes_are_used(status, expected):
+    assert plan(status=status).region_of(recording(region=WHOLE)) == expected
+
+
+def test_round_trip(tmp_path):
+    plans = [plan("e1"), plan("e2", box=None, status="flagged"), plan("e3", origin="manual")]
+    write_crops(tmp_path / "crops.tsv", plans)
+    got = read_crops(tmp_path / "crops.tsv")
+    assert [(p.event_id, p.origin, p.status) for p in got] == [
+        (p.event_id, p.origin, p.status) for p in plans
+    ]
+    for read, written in zip(got, plans, strict=True):
+        assert (read.box is None) == (written.box is None)
+        if read.box is not None:
+            assert (read.box.x, read.box.y, read.box.width, read.box.height) == pytest.approx(
+                (BOX.x, BOX.y, BOX.width, BOX.height)
+            )
+
+
+def test_manual_rows_survive(tmp_path):
+    path = tmp_path / "crops.tsv"
+    write_crops(path, [plan("e1", origin="manual", status="rejected"), plan("e2")])
+    write_crops(path, [plan("e1"), plan("e2", status="flagged"), plan("e3")])
+    assert [(p.event_id, p.origin, p.status) for p in read_crops(path)] == [
+        ("e1", "manual", "rejected"),
+        ("e2", "auto", "flagged"),
+        ("e3", "auto", "accepted"),
+    ]
+    corrected = merge_crops(read_crops(path), [plan("e1", origin="manual", box=None)])
+    assert corrected[0].box is None
+
+
+def test_every_faulty_row_is_named(tmp_path):
+    (tmp_path / "crops.tsv").write_text(
+        "event_id\trecording_id\tleft\ttop\tright\tbottom\torigin\tstatus\n"
+        "e1\tr1\t0\t0\t1\t1\tauto\taccepted\n"
+        "e2\tr1\t0.5\t0\t0.2\t1\tauto\taccepted\n"
+        "e3\tr1\t0.5\tn/a\t0.2\t1\tauto\taccepted\n"
+        "e4\tr1\t0\t0\t1\t1\tauto\tmaybe\n"
+    )
+    with pytest.raises(CohortError, match=r"row 3 \(event e2\): A region needs") as caught:
+        read_crops(tmp_path / "crops.tsv")
+    assert "row 4 (event e3): A box needs left, top, right and bottom, or n/a four times" in str(caught.value)
+    assert "row 5" in str(caught.value)
+
+
+def test_detections():
+    class Middle:
+        def detect(self, picture):
+            return [Detection(label="person", score=0.9, box=BOX)]
+
+    assert isinstance(Middle(), Detector)
+    with pytest.raises(ValueError, match=r"score of a detection must be in \[0, 1\], got 1.5"):
+        Detection(label="bed", score=1.5, box=BOX)

@@ -1,0 +1,67 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.utils.class_weight import compute_class_weight
+
+from semioscope.core.errors import ConfigError
+from semioscope.training import CLASS_WEIGHTS, LOSSES, class_weights
+
+
+def test_weighted_nll_is_the_formula_of_the_methods():
+    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]])
+    y_true, weights = [0, 1, 1], [1.0, 2.5]
+    expected = sum(-weights[y] * math.log(p[y]) for p, y in zip(probabilities, y_true, strict=True)) / 3
+    logits = torch.tensor(np.log(probabilities)) + 3
+    loss = LOSSES["weighted_nll"](logits, torch.tensor(y_true), torch.tensor(weights, dtype=torch.float64))
+    assert float(loss) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_every_loss_grows_with_the_weight_and_falls_with_the_right_score(name, num_classes):
+    y_true = torch.arange(num_classes)
+    ones = torch.ones(num_classes)
+    unsure = LOSSES[name](torch.zeros(num_classes, num_classes), y_true, ones)
+    sure = LOSSES[name](5 * torch.eye(num_classes), y_true, ones)
+    assert sure < unsure
+    torch.testing.assert_close(
+        LOSSES[name](torch.zeros(num_classes, num_classes), y_true, 3 * ones), 3 * unsure
+    )
+
+
+labels = st.lists(st.integers(0, 2), min_size=3).map(lambda more: np.array([0, 1, 2, *more]))
+
+
+@pytest.mark.parametrize("rule", sorted(CLASS_WEIGHTS))
+@given(y_true=labels)
+def test_weights_are_positive_and_ignore_the_order(rule, y_true):
+    weights = class_weights(y_true, num_classes=3, rule=rule)
+    assert np.all(weights > 0)
+    np.testing.assert_array_equal(weights, class_weights(y_true[::-1], num_classes=3, rule=rule))
+
+
+@given(y_true=labels)
+def test_first_over_class_gives_all_classes_the_total_of_the_first(y_true):
+    weights = class_weights(y_true, num_classes=3, rule="first_over_class")
+    counts = np.bincount(y_true)
+    assert weights[0] == 1
+    np.testing.assert_allclose(weights * counts, counts[0])
+
+
+@given(y_true=labels)
+def test_inverse_frequency_is_that_of_scikit_learn(y_true):
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=y_true)
+    np.testing.assert_allclose(class_weights(y_true, num_classes=3, rule="inverse_frequency"), expected)
+
+
+def test_class_without_example_is_refused():
+    with pytest.raises(ConfigError, match=r"at least one training example, got class 0: 0, class 1: 3\. Use"):
+        class_weights(np.array([1, 1, 1]), num_classes=2, rule="first_over_class")
+    with pytest.raises(ConfigError, match=r"Classes must be in \[0, 2\), got 0 to 2"):
+        class_weights(np.array([0, 2]), num_classes=2, rule="equal")
+    with pytest.raises(ConfigError, match=r"Unknown class weighting 'inverse'\. Did you mean inverse_freq"):
+        class_weights(np.array([0, 1]), num_classes=2, rule="inverse")

@@ -1,0 +1,48 @@
+import pytest
+
+from semioscope.core.errors import VideoError
+from semioscope.video import fingerprint
+
+
+def test_content_counts_and_the_name_does_not(tmp_path):
+    one, two = tmp_path / "a.mp4", tmp_path / "b.mkv"
+    one.write_bytes(b"x" * 1000)
+    two.write_bytes(b"x" * 1000)
+    assert fingerprint(one) == fingerprint(two)
+    assert len(fingerprint(one)) == 32
+    two.write_bytes(b"x" * 999 + b"y")
+    assert fingerprint(one) != fingerprint(two)
+
+
+def test_pinned_value(tmp_path):
+    """Feature stores are named by it: it must not change from version to version."""
+    path = tmp_path / "a.mp4"
+    path.write_bytes(bytes(range(256)) * 4)
+    assert fingerprint(path) == "7733e6b95c9e3fe95aad0e0b70ba970c"
+
+
+@pytest.mark.parametrize("at", [0, 1 << 19, 10_000_000, (20 << 20) - 1])
+def test_large_files_are_sampled(tmp_path, at):
+    path = tmp_path / "large.mpg"
+    size = 20 << 20
+    with path.open("wb") as stream:
+        stream.truncate(size)
+    before = fingerprint(path)
+    blocks = range(at, min(size, at + 400_000), 50_000)  # longer than the distance of samples
+    with path.open("rb+") as stream:
+        for position in blocks:
+            stream.seek(position)
+            stream.write(b"changed")
+    assert fingerprint(path) != before
+
+
+def test_length_counts(tmp_path):
+    one, two = tmp_path / "a", tmp_path / "b"
+    one.write_bytes(bytes(10))
+    two.write_bytes(bytes(11))
+    assert fingerprint(one) != fingerprint(two)
+
+
+def test_absent_file(tmp_path):
+    with pytest.raises(VideoError, match="gone.mp4 must be a video file, but it does not exist"):
+        fingerprint(tmp_path / "gone.mp4")
