@@ -4,9 +4,12 @@ import os
 import socket
 from collections.abc import Iterator
 
+import hypothesis
 import numpy as np
 import pytest
 
+hypothesis.settings.register_profile("semioscope", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("semioscope")
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["COLUMNS"] = "200"

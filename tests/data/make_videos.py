@@ -68,8 +68,9 @@ KINDS: dict[str, tuple[str, str, dict[str, object]]] = {
 def draw_picture(number: int, *, size: tuple[int, int] = (128, 96)) -> np.ndarray:
     """Return the picture of a frame number, (height, width, 3) uint8."""
     width, height = size
-    rows, columns = np.mgrid[0:height, 0:width]
-    wave = 128 + 40 * np.sin((columns + 3 * number) / 17) + 30 * np.cos((rows - 2 * number) / 11)
+    across = 40 * np.sin((np.arange(width) + 3 * number) / 17)
+    down = 30 * np.cos((np.arange(height) - 2 * number) / 11)
+    wave = 128 + across[None, :] + down[:, None]
     picture = np.repeat(wave[..., None], 3, axis=2)
     picture[..., 2] = np.clip(picture[..., 2] - 30, 0, 255)
     picture = picture.astype(np.uint8)

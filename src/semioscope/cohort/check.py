@@ -53,7 +53,7 @@ def check_cohort(
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         message = f"must be a cohort folder, but {what}. Make one with semioscope cohort new."
-        return [Problem(severity="error", file=folder.name, message=message)]
+        return [Problem(severity="error", file=folder.resolve().name, message=message)]
     tables = read_tables(folder)
     problems = list(tables.problems)
     problems += _unused(tables)
@@ -107,8 +107,9 @@ def _check_classes(cohort: Cohort, task: Task | None) -> list[Problem]:
             if len(members) < 2:
                 number = "1 patient" if members else "no patient"
                 message = (
-                    f"class {name} of task {candidate.name} must have at least two patients to be tested on another "
-                    f"patient than it is trained on, but has {number}. Add patients, or use folds.rule = seizure."
+                    f"class {name} of task {candidate.name} must have at least two patients to be tested on "
+                    f"another patient than it is trained on, but has {number}. Add patients, or leave "
+                    "the class out of the task."
                 )
                 problems[message] = Problem(severity="warning", file=SEIZURES.file, message=message)
     return list(problems.values())
@@ -135,7 +136,11 @@ def _check_videos(folder: Path, tables: Tables, *, full: bool, progress: Progres
         problems += [_recording_problem(recording, tables, fault) for fault in video.faults]
         problems += [_recording_problem(recording, tables, remark, warning=True) for remark in video.remarks]
         problems += _past_the_end(recording, video, tables)
-    contents = {name: videos[path].content for name, path in paths.items() if videos[path].content}
+    contents = {
+        name: videos[path].content
+        for name, path in paths.items()
+        if videos[path].content and name not in tables.faulty_recordings
+    }
     return problems + _same_content(tables, contents)
 
 

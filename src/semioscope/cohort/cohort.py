@@ -92,7 +92,7 @@ def cohort_of(folder: Path, tables: Tables) -> Cohort:
     if tables.errors:
         number = len(tables.errors)
         count = "1 problem" if number == 1 else f"{number} problems"
-        lines = [f"The tables of cohort {folder.name} have {count}:", *map(str, tables.errors)]
+        lines = [f"The tables of cohort {folder.resolve().name} have {count}:", *map(str, tables.errors)]
         raise CohortError("\n".join(lines))
     return Cohort(
         folder=folder,
@@ -123,10 +123,11 @@ def new_cohort(folder: Path) -> None:
     """
     present = [schema.file for schema in (PATIENTS, RECORDINGS, SEIZURES) if (folder / schema.file).exists()]
     if present:
-        msg = f"{folder.name} must not be a cohort yet, but has {', '.join(present)}. Choose another folder."
+        there = ", ".join(present)
+        msg = f"{folder.resolve().name} must not be a cohort yet, but has {there}. Choose another folder."
         raise CohortError(msg)
     if folder.exists() and not folder.is_dir():
-        msg = f"{folder.name} must be a folder, but is a file. Choose another name."
+        msg = f"{folder.resolve().name} must be a folder, but is a file. Choose another name."
         raise CohortError(msg)
     write_cohort(Cohort(folder=folder, patients=(), recordings={}))
     (folder / "videos").mkdir(exist_ok=True)

@@ -149,7 +149,7 @@ def _present_rows(folder: Path, schema: TableSchema) -> list[dict[str, Any]]:
     rows, problems = read_table(path, schema)
     faults = [str(problem) for problem in problems if problem.severity == "error"]
     if faults:
-        lines = [f"The tables of cohort {folder.name} must be in order before an import:", *faults]
+        lines = [f"The tables of cohort {folder.resolve().name} must be in order before an import:", *faults]
         raise CohortError("\n".join(lines))
     return [dict(row.values) for row in rows]
 
@@ -161,8 +161,8 @@ def _refuse_overwrite(folder: Path) -> None:
     rows, problems = read_table(path, SEIZURES)
     if rows or any(problem.severity == "error" and problem.row is not None for problem in problems):
         msg = (
-            f"{SEIZURES.file} of cohort {folder.name} must have no rows yet, but has {len(rows)}. Give --force to "
-            "replace them, or import into another folder."
+            f"{SEIZURES.file} of cohort {folder.resolve().name} must have no rows yet, but has {len(rows)}. "
+            "Give --force to replace them, or import into another folder."
         )
         raise CohortError(msg)
 

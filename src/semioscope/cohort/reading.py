@@ -18,13 +18,17 @@ _TIMES = ("onset", "clonic_onset", "offset")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """What the three tables of a cohort folder hold, as far as it could be understood."""
+    """What the three tables of a cohort folder hold, as far as it could be understood.
+
+    A recording with a fault is there without what is wrong, so that its seizures can be checked too.
+    """
 
     patients: tuple[Patient, ...]
     recordings: Mapping[str, Recording]
     annotations: tuple[Annotation, ...]
     seizures: tuple[Seizure, ...]
     recording_rows: Mapping[str, int]
+    faulty_recordings: frozenset[str]
     problems: tuple[Problem, ...]
 
     @property
@@ -45,12 +49,13 @@ def read_tables(folder: Path) -> Tables:
     patients, patient_problems = _read_patients(tables[PATIENTS.file])
     problems.extend(patient_problems)
     patient_ids = None if PATIENTS.file in unreadable else {patient.patient_id for patient in patients}
-    recordings, recording_problems = _read_recordings(tables[RECORDINGS.file], patient_ids)
+    recordings, faulty, recording_problems = _read_recordings(tables[RECORDINGS.file], patient_ids)
     problems.extend(recording_problems)
     named = {row.text("recording_id") for row in tables[RECORDINGS.file]}
     annotations, annotation_problems = _read_annotations(
         tables[SEIZURES.file],
         recordings,
+        faulty=faulty,
         named=None if RECORDINGS.file in unreadable else {name for name in named if name is not None},
     )
     problems.extend(annotation_problems)
@@ -69,6 +74,7 @@ def read_tables(folder: Path) -> Tables:
         annotations=annotations,
         seizures=seizures,
         recording_rows={row.text("recording_id") or "": row.number for row in tables[RECORDINGS.file]},
+        faulty_recordings=frozenset(faulty),
         problems=tuple(problems),
     )
 
@@ -99,8 +105,9 @@ def _read_patients(rows: tuple[Row, ...]) -> tuple[tuple[Patient, ...], list[Pro
 
 def _read_recordings(
     rows: tuple[Row, ...], patient_ids: set[str] | None
-) -> tuple[dict[str, Recording], list[Problem]]:
+) -> tuple[dict[str, Recording], set[str], list[Problem]]:
     recordings: dict[str, Recording] = {}
+    faulty: set[str] = set()
     problems: list[Problem] = []
     for row in rows:
         recording_id, patient_id = row.text("recording_id"), row.text("patient_id")
@@ -110,30 +117,33 @@ def _read_recordings(
         regions: dict[str, Region | None] = {}
         for name in ("region", "blank"):
             try:
+                regions[name] = None
                 regions[name] = parse_region(row.text(name))
             except ValueError as err:
                 found.append(f"{name}: {err} Correct the cell.")
-        for name in ("path", "depth_path"):
-            found.extend(_path_faults(name, row.text(name)))
+        paths = {name: row.text(name) for name in ("path", "depth_path")}
+        for name, path in paths.items():
+            if faults := _path_faults(name, path):
+                found.extend(faults)
+                paths[name] = None
         problems.extend(_problem(RECORDINGS, row, message) for message in found)
-        whole = recording_id is not None and patient_id is not None and not row.faulty
-        if found or not whole or recording_id in recordings:
+        if recording_id is None or patient_id is None or recording_id in recordings:
             continue
-        assert recording_id is not None
-        assert patient_id is not None
+        if found or row.faulty:
+            faulty.add(recording_id)
         recordings[recording_id] = Recording(
             recording_id=recording_id,
             patient_id=patient_id,
             view=row.text("view") or "main",
-            path=row.text("path"),
+            path=paths["path"],
             region=regions["region"],
             blank=regions["blank"],
-            depth_path=row.text("depth_path"),
-            depth_offset_seconds=cast("float", row.values["depth_offset_seconds"]),
+            depth_path=paths["depth_path"],
+            depth_offset_seconds=cast("float | None", row.values["depth_offset_seconds"]) or 0.0,
             start_datetime=cast("datetime | None", row.values["start_datetime"]),
-            role=cast("Role", row.values["role"]),
+            role=cast("Role", row.values["role"] or "seizures"),
         )
-    return recordings, problems
+    return recordings, faulty, problems
 
 
 def parse_region(text: str | None) -> Region | None:
@@ -173,7 +183,11 @@ def _path_faults(name: str, path: str | None) -> list[str]:
 
 
 def _read_annotations(
-    rows: tuple[Row, ...], recordings: Mapping[str, Recording], *, named: set[str] | None
+    rows: tuple[Row, ...],
+    recordings: Mapping[str, Recording],
+    *,
+    faulty: set[str],
+    named: set[str] | None,
 ) -> tuple[tuple[Annotation, ...], list[Problem]]:
     annotations: list[Annotation] = []
     problems: list[Problem] = []
@@ -192,7 +206,9 @@ def _read_annotations(
                 continue
             recording = recordings.get(recording_id)
             start = recording.start_datetime if recording else None
-            times, faults = _read_times(row, start, understood=recording is not None)
+            times, faults = _read_times(
+                row, start, understood=recording is not None and recording_id not in faulty
+            )
             found.extend(fault for fault in faults if fault not in found)
             if faults or row.faulty or recording is None or seizure_id is None:
                 continue

@@ -13,12 +13,13 @@ from semioscope.core.times import parse_datetime, parse_number
 MISSING = "n/a"
 Value = str | int | float | datetime | None
 
+_ID = re.compile(r"[^\W_][\w.-]*")
 _BREAKS = re.compile("[\\t\\n\\r\\v\\f\\x1c-\\x1e\\x85\\u2028\\u2029]+")
 
 
 def is_missing(cell: str) -> bool:
     """Return whether a cell says nothing: empty or ``n/a``."""
-    return cell.strip().casefold() in ("", MISSING)
+    return len(bare := cell.strip()) <= len(MISSING) and bare.casefold() in ("", MISSING)
 
 
 def one_line(text: str) -> str:
@@ -39,7 +40,8 @@ def parse_cell(column: Column, cell: str) -> Value:
         return None
     if column.kind == "path":
         return cell.strip()
-    cell = unicodedata.normalize("NFC", one_line(cell))
+    if not (cell.isascii() and cell.isprintable()):
+        cell = unicodedata.normalize("NFC", one_line(cell))
     match column.kind:
         case "number":
             return parse_number(cell)
@@ -93,7 +95,7 @@ def check_id(text: str) -> None:
     Raises:
         ValueError: If it cannot.
     """
-    if not text or not text[0].isalnum() or not all(sign.isalnum() or sign in "-_." for sign in text):
+    if not _ID.fullmatch(text):
         space = " (with a space)" if any(sign.isspace() for sign in text) else ""
         msg = f"must be letters, digits, - _ and . only and begin with a letter or digit, got {text!r}{space}"
         raise ValueError(msg)

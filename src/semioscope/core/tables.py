@@ -294,7 +294,8 @@ def _read_row(
             row=number,
         )
         return None
-    subject = _subject(dict(zip((column.name for column in columns), stripped, strict=True)), schema)
+    named = next((cell for column, cell in zip(columns, stripped, strict=True) if _names(column, schema)), "")
+    subject = _subject(named, schema)
     values: dict[str, Value] = {}
     faulty: set[str] = set()
     for column, raw, cell in zip(columns, cells, stripped, strict=False):
@@ -328,7 +329,7 @@ def _check_unique(rows: Sequence[Row], schema: TableSchema, report: _Reporter) -
         if value is None:
             continue
         if value in first:
-            subject = _subject({name: value}, schema)
+            subject = _subject(value, schema)
             message = (
                 f"{name} must be unique, but row {first[value]} has it too. Delete or rename one of the rows."
             )
@@ -336,10 +337,12 @@ def _check_unique(rows: Sequence[Row], schema: TableSchema, report: _Reporter) -
         first.setdefault(value, row.number)
 
 
-def _subject(values: Mapping[str, str], schema: TableSchema) -> str:
-    if schema.subject is None or is_missing(values.get(schema.subject[1], "")):
-        return ""
-    return f"{schema.subject[0]} {values[schema.subject[1]]}"
+def _names(column: Column, schema: TableSchema) -> bool:
+    return schema.subject is not None and column.name == schema.subject[1]
+
+
+def _subject(name: str, schema: TableSchema) -> str:
+    return "" if schema.subject is None or is_missing(name) else f"{schema.subject[0]} {name}"
 
 
 def _quoted(cell: str) -> str:

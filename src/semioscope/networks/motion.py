@@ -195,8 +195,8 @@ def _differences(clip: Float[np.ndarray, "num_frames height width"]) -> Float32[
     return np.diff(clip.astype(np.float32, copy=False), axis=0)
 
 
-def _log_energy(grey_levels: np.ndarray | float) -> np.ndarray:
-    return np.log10(np.asarray(grey_levels, dtype=np.float64) + 0.05)
+def _log_energy(grey_levels: np.ndarray) -> list[float]:
+    return [float(level) for level in np.log10(grey_levels + 0.05)]
 
 
 def _course_features(course: Float[np.ndarray, " t"]) -> list[float]:
@@ -205,8 +205,8 @@ def _course_features(course: Float[np.ndarray, " t"]) -> list[float]:
     first, second = float(course[:half].mean()), float(course[-half:].mean())
     variation = float(course.std()) / mean if mean > 0 else 0.0
     trend = (second - first) / (second + first) if second + first > 0 else 0.0
-    levels = [float(_log_energy(value)) for value in (mean, float(np.median(course)), float(course.max()))]
-    return [*levels, variation / (1 + variation), trend]
+    levels = np.array([mean, np.median(course), course.max()])
+    return [*_log_energy(levels), variation / (1 + variation), trend]
 
 
 def _area_features(magnitude: Float32[np.ndarray, "t height width"]) -> list[float]:
@@ -222,8 +222,7 @@ def _place_features(place: Float[np.ndarray, "height width"]) -> list[float]:
     weight = place / total if total > 0 else np.zeros_like(place)
     centre_x, centre_y = float((weight * x).sum()), float((weight * y).sum())
     spread = float(np.sqrt((weight * ((x - centre_x) ** 2 + (y - centre_y) ** 2)).sum()))
-    cells = _log_energy(_cell_means(place, GRID)).ravel()
-    return [centre_x, centre_y, spread, *cells.tolist()]
+    return [centre_x, centre_y, spread, *_log_energy(_cell_means(place, GRID).ravel())]
 
 
 def _cell_means(picture: Float[np.ndarray, "height width"], cells: int) -> Float[np.ndarray, "cells cells"]:

@@ -1,8 +1,9 @@
 """PyTorch as an engine: a graphics card, or the CPU where that is asked for."""
 
 import contextlib
+import copy
+import itertools
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -63,14 +64,23 @@ class TorchRunner:
 
 
 def fold_batch_norm(module: "nn.Module") -> "nn.Module":
-    """Return a copy of a network in evaluation mode whose batch normalisation is part of its convolutions."""
-    import torch
-    from torch.fx.experimental.optimization import fuse
+    """Return a copy of a network in evaluation mode whose batch normalisation is part of its convolutions.
 
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        folded: nn.Module = fuse(module)
-    return folded.eval()
+    A normalisation is folded when the layer registered right before it is a convolution with as many channels,
+    which is how all networks of this package are written; any other stays.
+    """
+    from torch import nn
+    from torch.nn.modules.batchnorm import _BatchNorm
+    from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+    folded = copy.deepcopy(module).eval()
+    leaves = [(name, layer) for name, layer in folded.named_modules() if not list(layer.children())]
+    for (conv_name, conv), (norm_name, norm) in itertools.pairwise(leaves):
+        fits = isinstance(conv, (nn.Conv2d, nn.Conv3d)) and isinstance(norm, _BatchNorm)
+        if fits and conv.out_channels == norm.num_features:
+            folded.set_submodule(conv_name, fuse_conv_bn_eval(conv, norm))
+            folded.set_submodule(norm_name, nn.Identity())
+    return folded
 
 
 def torch_cpu_has_bf16() -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from semioscope.cohort import Cohort, write_cohort
 from semioscope.core.errors import CohortError, ConfigError, SemioscopeError, VideoError, unknown_name
@@ -34,6 +35,9 @@ from semioscope.video import (
     open_reader,
     probe,
 )
+
+LEAST_HEVC = (64, 36)
+"""Width and height below which the encoder of HEVC was seen to end the process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +163,7 @@ def write_views(work: dict[str, Any]) -> list[dict[str, Any]]:
         {"recording_id": name, "num_written": 0, "num_damaged": 0, "num_left_out": 0}
         for name in work["recording_ids"]
     ]
-    with ExitStack() as stack:
-        reader = stack.enter_context(open_reader(work["path"]))
+    with open_reader(work["path"]) as reader, ExitStack() as stack:
         times = np.arange(_num_pictures(work["path"], work["fps"])) / work["fps"]
         writers: list[VideoWriter | None] = [None] * len(counts)
         for frame in reader.read(times):
@@ -171,6 +174,7 @@ def write_views(work: dict[str, Any]) -> list[dict[str, Any]]:
                 small = base_picture(view_picture(frame.picture, region=region, blank=blank), picture)
                 writer = writers[number]
                 if writer is None:
+                    _check_size(small, work["codec"], work["recording_ids"][number])
                     writer = writers[number] = stack.enter_context(
                         VideoWriter(
                             work["outputs"][number],
@@ -188,6 +192,16 @@ def write_views(work: dict[str, Any]) -> list[dict[str, Any]]:
         msg = f"{work['path'].name} must hold at least one picture, but none could be read. Replace the file."
         raise VideoError(msg)
     return counts
+
+
+def _check_size(small: UInt8[np.ndarray, "height width 3"], codec: str, recording_id: str) -> None:
+    height, width = small.shape[:2]
+    if codec == "hevc" and (width < LEAST_HEVC[0] or height < LEAST_HEVC[1]):
+        msg = (
+            f"Pictures of recording {recording_id} must be at least {LEAST_HEVC[0]}x{LEAST_HEVC[1]} pixels for hevc, "
+            f"got {width}x{height}: the encoder breaks on smaller ones. Use --codec h264."
+        )
+        raise VideoError(msg)
 
 
 def _check(cohort: Cohort, out: Path, fps: float, codec: str) -> None:

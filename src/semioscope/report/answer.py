@@ -182,6 +182,10 @@ def _left_out(tables: RunTables) -> str:
     out = len(as_list(as_mapping(tables.scores.get("cohort")).get("left_out")))
     if out:
         parts.append(f"{plural(out, 'seizure was', 'seizures were')} left out by rule")
+    events = [as_mapping(event) for event in as_list(tables.scores.get("events"))]
+    silent = sum(not isinstance(event.get("correct"), bool) for event in events)
+    if silent:
+        parts.append(f"{count(silent)} of {plural(len(events), 'seizure')} could not be scored")
     failed = {row.get("recording_id", "") for row in tables.failures} - {"", "n/a"}
     if tables.failures:
         parts.append(
@@ -189,8 +193,12 @@ def _left_out(tables: RunTables) -> str:
             if failed
             else f"{plural(len(tables.failures), 'step')} failed"
         )
-    text = " and ".join(parts)
-    return f"{text[:1].upper()}{text[1:]}; the reasons are listed below." if parts else ""
+    text = join_words(parts)
+    return (
+        f"{text[:1].upper()}{text[1:]}; none of these is in the figures above. The reasons are listed below."
+        if parts
+        else ""
+    )
 
 
 def _compare(baselines: Mapping[str, Any], accuracy: Mapping[str, Any]) -> tuple[Verdict, str, str]:

@@ -101,6 +101,11 @@ def _context(tables: RunTables, folder: Path) -> dict[str, Any]:
         "fold_notes": list(map(str, as_list(tables.folds.get("notes")))),
         "shared_patients": shared_patients(tables.folds),
         "per_fold": [as_mapping(row) for row in as_list(scores.get("per_fold"))],
+        "undefined_folds": any(
+            math.isnan(as_float(as_mapping(row).get(key)))
+            for row in as_list(scores.get("per_fold"))
+            for key in ("accuracy", "macro_f1", "auroc")
+        ),
         "per_class": [as_mapping(row) for row in as_list(scores.get("per_class"))],
         "per_patient": [as_mapping(row) for row in as_list(scores.get("per_patient"))],
         "calibration": calibration,

@@ -20,7 +20,7 @@ from semioscope.report.style import INK, SOFT, class_colour, drawing, finish, sh
 from semioscope.report.wording import clock_text, number, plural, seconds_text
 
 _PANEL_INCHES, _GAP_INCHES, _TOP_INCHES, _BOTTOM_INCHES = 1.35, 0.52, 0.46, 0.74
-_WIDTH_INCHES, _LEFT_INCHES, _RIGHT_INCHES = 6.8, 0.6, 0.12
+_WIDTH_INCHES, _LEFT_INCHES, _RIGHT_INCHES = 6.8, 0.78, 0.12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +116,9 @@ def timeline_figure(
         assert axes is not None
         axes.set_xlabel("Seconds since onset (t0)" if marked else "Seconds in the recording", labelpad=2)
         figure.text(
-            0.012,
+            0.03,
             (_BOTTOM_INCHES + (height - _TOP_INCHES - _BOTTOM_INCHES) / 2) / height,
-            f"Probability of {positive_class} (%)",
+            f"Probability of\n{shortened(positive_class, 16)} (%)",
             rotation=90,
             va="center",
             ha="center",
@@ -126,7 +126,7 @@ def timeline_figure(
             fontsize=9,
         )
         unknown = any(not np.isfinite(view.score_clip).all() for view in views)
-        _legend(figure, positive_class, y=0.144 / height, marked=marked, unknown=unknown)
+        _legend(figure, y=0.144 / height, marked=marked, unknown=unknown)
         return finish(
             figure,
             name=name,
@@ -212,13 +212,13 @@ def _has_room(split: float, end: float, high: float) -> bool:
     return split > 0.34 * high and end - split > 0.17 * high
 
 
-def _legend(figure: Figure, positive_class: str, *, y: float, marked: bool, unknown: bool) -> None:
+def _legend(figure: Figure, *, y: float, marked: bool, unknown: bool) -> None:
     entries: list[tuple[str, dict[str, Any]]] = [
         (f"had the {'seizure' if marked else 'video'} ended here",
          {"color": class_colour(1), "linewidth": 2.0, "marker": ".", "markersize": 5}),
         ("this clip alone",
          {"linestyle": "", "marker": "o", "color": "white", "markeredgecolor": SOFT, "markersize": 4.4}),
-        (f"threshold for {shortened(positive_class, 24)}",
+        ("threshold",
          {"color": SOFT, "linewidth": 0.9, "linestyle": (0, (4, 3))}),
     ]  # fmt: skip
     if unknown:
@@ -228,7 +228,7 @@ def _legend(figure: Figure, positive_class: str, *, y: float, marked: bool, unkn
         width = 0.03 if look.get("linestyle") != "" else 0.0
         figure.add_artist(Line2D([x, x + width] if width else [x + 0.006], [y, y] if width else [y], **look))
         figure.text(x + width + (0.012 if width else 0.021), y, text, va="center", fontsize=8.4, color=SOFT)
-        x += width + 0.05 + 0.0112 * len(text)
+        x += width + 0.045 + 0.0105 * len(text)
 
 
 def _describe(view: TimelineView, positive_class: str, threshold: float) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -39,7 +38,7 @@ class CurveBand:
         confidence: Of the band.
     """
 
-    kind: Literal["roc", "pr"]
+    kind: str
     grid: Float[np.ndarray, " num_grid"]
     value: Float[np.ndarray, " num_grid"]
     low: Float[np.ndarray, " num_grid"]
@@ -51,7 +50,7 @@ class CurveBand:
 
 
 def bootstrap_curve(
-    kind: Literal["roc", "pr"],
+    kind: str,
     y_true: Int[np.ndarray, " num_examples"],
     score: Float[np.ndarray, " num_examples"],
     patients: Sequence[str],

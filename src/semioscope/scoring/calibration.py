@@ -250,7 +250,7 @@ def fit_threshold(
         return 0.5
     scores = score.astype(np.float64)
     edges = np.unique(np.concatenate([[0.0], scores, [1.0]]))
-    candidates = np.concatenate([[0.5], (edges[1:] + edges[:-1]) / 2])
+    candidates = np.concatenate([[0.5, 0.0], (edges[1:] + edges[:-1]) / 2])
     ascending_positive, ascending_negative = np.sort(scores[positive]), np.sort(scores[~positive])
     found = 1 - np.searchsorted(ascending_positive, candidates) / len(ascending_positive)
     spared = np.searchsorted(ascending_negative, candidates) / len(ascending_negative)

@@ -30,8 +30,11 @@ def confusion(
     *,
     num_classes: int | None = None,
     threshold: Threshold = 0.5,
-) -> Int[np.ndarray, "num_classes num_classes"]:
-    """Return how many examples of class ``row`` were predicted as class ``column``."""
+) -> Int[np.ndarray, "num_labels num_labels"]:
+    """Return how many examples of class ``row`` were predicted as class ``column``.
+
+    The table has ``num_classes`` rows and columns, by default as many as ``y_score`` has columns.
+    """
     size = y_score.shape[1] if num_classes is None else num_classes
     cell = y_true * size + predict_classes(y_score, threshold=threshold)
     return np.bincount(cell, minlength=size * size).reshape(size, size)

@@ -1,7 +1,7 @@
 """``folds.json``: fold plans that are written, reviewed, edited and used again."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from semioscope.core.errors import ConfigError, StoreError, unknown_name
 from semioscope.core.files import read_json, write_json
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.core.records import Event
-from semioscope.splits.leakage import check_leakage
+from semioscope.splits.leakage import check_leakage, listed
 from semioscope.splits.records import PATIENT_RULES, Fold, FoldPlan, SelectionRule
 from semioscope.splits.rules import FOLD_RULES, fold_events
 
@@ -110,14 +110,14 @@ def read_folds(path: Path, *, events: Sequence[Event]) -> FoldPlan:
         if idle:
             msg = (
                 f"{path.name}, fold {fold.index}: events to train on need a view with use = train, but "
-                f"{_listed(idle)} have none. Take them out of train, or correct use in seizures.tsv."
+                f"{listed(idle)} have none. Take them out of train, or correct use in seizures.tsv."
             )
             raise ConfigError(msg)
         absent = set(class_of.values()) - {class_of[name] for name in fold.train}
         if absent:
             msg = (
                 f"{path.name}, fold {fold.index}: every training fold must have events of all classes, but "
-                f"it has none of class {_listed(map(str, absent))}. Move events into train, or make the "
+                f"it has none of class {listed(map(str, absent))}. Move events into train, or make the "
                 "folds again."
             )
             raise ConfigError(msg)
@@ -158,17 +158,17 @@ def _check_events(path: Path, record: _PlanRecord, patient_of: dict[str, str]) -
     remedy = "Use the folds of this cohort and task, or leave --folds out to have them made."
     strange = named - set(patient_of)
     if strange:
-        msg = f"{path.name} must name only events of this run, but {_listed(strange)} are none. {remedy}"
+        msg = f"{path.name} must name only events of this run, but {listed(strange)} are none. {remedy}"
         raise ConfigError(msg)
     tested = Counter(name for fold in record.folds for name in fold.test)
     untested = set(patient_of) - set(tested)
     if untested:
-        msg = f"{path.name} must test every event of this run, but leaves out {_listed(untested)}. {remedy}"
+        msg = f"{path.name} must test every event of this run, but leaves out {listed(untested)}. {remedy}"
         raise ConfigError(msg)
     repeated = {name for name, number in tested.items() if number > 1}
     if repeated:
         msg = (
-            f"{path.name} must test every event once, but {_listed(repeated)} are tested more than once. "
+            f"{path.name} must test every event once, but {listed(repeated)} are tested more than once. "
             "Leave each in the test set of one fold."
         )
         raise ConfigError(msg)
@@ -181,9 +181,3 @@ def _check_events(path: Path, record: _PlanRecord, patient_of: dict[str, str]) -
             f"({len(moved)} such events). {remedy}"
         )
         raise ConfigError(msg)
-
-
-def _listed(names: Iterable[str], *, most: int = 5) -> str:
-    ordered = sorted(names)
-    rest = len(ordered) - most
-    return ", ".join(ordered[:most]) + (f" and {rest} more" if rest > 0 else "")

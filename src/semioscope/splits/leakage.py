@@ -35,7 +35,7 @@ def _refuse_shared(plan: FoldPlan, fold: Fold, first: str, second: str, *, by_pa
     unknown = (events_a | events_b) - set(plan.patient_of)
     if unknown:
         msg = (
-            f"Every event of a fold plan needs its patient, but fold {fold.index} names {_listed(unknown)}, "
+            f"Every event of a fold plan needs its patient, but fold {fold.index} names {listed(unknown)}, "
             "which patient_of does not. Make the folds again."
         )
         raise LeakageError(msg)
@@ -43,7 +43,7 @@ def _refuse_shared(plan: FoldPlan, fold: Fold, first: str, second: str, *, by_pa
     if shared_events:
         msg = (
             f"An event must be in one set of a fold only, but fold {fold.index} has "
-            f"{_listed(shared_events)} in {first} and in {second}. Take "
+            f"{listed(shared_events)} in {first} and in {second}. Take "
             f"{'it' if len(shared_events) == 1 else 'them'} out of one of the two, or make the folds again."
         )
         raise LeakageError(msg)
@@ -53,13 +53,14 @@ def _refuse_shared(plan: FoldPlan, fold: Fold, first: str, second: str, *, by_pa
     if shared:
         msg = (
             f"No patient may be on both sides of a fold (rule {plan.rule}), but fold {fold.index} has "
-            f"{'patient' if len(shared) == 1 else 'patients'} {_listed(shared)} in {first} and in {second}. "
+            f"{'patient' if len(shared) == 1 else 'patients'} {listed(shared)} in {first} and in {second}. "
             "Move all events of a patient to one side, or make the folds again."
         )
         raise LeakageError(msg)
 
 
-def _listed(names: Iterable[str], *, most: int = 10) -> str:
+def listed(names: Iterable[str], *, most: int = 10) -> str:
+    """Return names in order, the first ``most`` of them and how many more there are."""
     ordered = sorted(names)
     rest = len(ordered) - most
     return ", ".join(ordered[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -64,9 +64,9 @@ def fold_events(events: Sequence[Event], *, num_classes: int) -> FoldEvents:
             kept[event.event_id] = event
     notes = []
     if num_unused:
-        notes.append(f"{num_unused} events are in no fold because all their views have use = no.")
+        notes.append(_left_out(num_unused, "all its views have use = no", "all their views have use = no"))
     if num_unlabelled:
-        notes.append(f"{num_unlabelled} events are in no fold because they have no class under this task.")
+        notes.append(_left_out(num_unlabelled, "no class under this task", "no class under this task"))
     if not kept:
         msg = (
             "Folds need events with a class and with a view to use, got none "
@@ -194,6 +194,14 @@ def _require_events(table: FoldEvents, config: FoldConfig, *, num_classes: int) 
                 "merge classes in the task."
             )
             raise CohortError(msg)
+
+
+def _left_out(number: int, why_one: str, why_many: str) -> str:
+    return (
+        f"1 event is in no fold: {why_one}."
+        if number == 1
+        else f"{number} events are in no fold: {why_many}."
+    )
 
 
 def _used_duration(event: Event) -> float:

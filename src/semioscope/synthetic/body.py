@@ -208,7 +208,7 @@ def _blanket_parts(
         cover(
             ankles[:, side], ankles[:, side] + shank * (knees[:, side] - ankles[:, side]), 0.054 * girth, 0.12
         )
-        cover(ankles[:, side], toes[:, side], 0.02, 0.09)
+        cover(ankles[:, side], toes[:, side], 0.015, 0.07)
         if shank >= 1 and thigh > 0:
             cover(knees[:, side], upper, 0.078 * girth, 0.15)
     cover(toes[:, 0], toes[:, 1], 0.01, 0.07)

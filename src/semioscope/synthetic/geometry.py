@@ -170,21 +170,20 @@ def pixel_boxes(
     return np.where(seen[..., None], clipped, 0)
 
 
-def draw_capsule(
+def draw_capsules(
     picture: Float32[np.ndarray, "height width"],
     depth: Float32[np.ndarray, "height width"],
     projection: Projection,
     *,
-    start: Float[np.ndarray, "3"],
-    end: Float[np.ndarray, "3"],
-    radius: float,
-    albedo: float,
-    box: tuple[int, int, int, int],
+    starts: Float[np.ndarray, "capsules 3"],
+    ends: Float[np.ndarray, "capsules 3"],
+    radii: Float[np.ndarray, " capsules"],
+    albedo: Float[np.ndarray, " capsules"],
+    boxes: Int[np.ndarray, "capsules 4"],
     infrared: float,
     lamp: float,
-    up: Float[np.ndarray, "3"],
 ) -> None:
-    """Draw one capsule into a picture and its depth map, in place, where it is nearest.
+    """Draw capsules into a picture and its depth map, in place, where they are nearest.
 
     A ray ``t d`` (d of length 1) meets the infinite cylinder about the axis where
     ``(b.b - (b.d)^2) t^2 - 2 ((b.b)(a.d) - (a.b)(b.d)) t + (b.b)(a.a - r^2) - (a.b)^2 = 0`` with a the start
@@ -194,57 +193,66 @@ def draw_capsule(
         picture: Light that reaches the sensor.
         depth: Distance along the ray, metres.
         projection: The camera.
-        start: One end of the axis, in camera axes.
-        end: The other end.
-        radius: In metres.
+        starts: One end of each axis, in camera axes.
+        ends: The other end.
+        radii: In metres.
         albedo: Share of the light that comes back, in [0, 1].
-        box: left, top, right, bottom pixels that cover the capsule (``pixel_boxes``).
+        boxes: left, top, right, bottom pixels that cover each capsule (``pixel_boxes``); empty ones are skipped.
         infrared: Strength of the lamp at the camera.
         lamp: Strength of the lamp at the ceiling.
-        up: The room's vertical, in camera axes.
     """
-    left, top, right, bottom = box
-    axis = end - start
-    axis_axis = max(float(axis @ axis), 1e-8)
-    start_axis, start_start = float(start @ axis), float(start @ start)
-    ray_axis, ray_start = projection.along(axis, box), projection.along(start, box)
-    quadratic = axis_axis - ray_axis * ray_axis
-    linear = axis_axis * ray_start
-    linear -= start_axis * ray_axis
-    constant = axis_axis * (start_start - radius * radius) - start_axis * start_axis
-    root = linear * linear
-    root -= quadratic * np.float32(constant)
-    hit = root > 0
-    if not hit.any():
-        return
-    np.maximum(root, 0, out=root)
-    np.sqrt(root, out=root)
-    distance = (linear - root) / np.maximum(quadratic, np.float32(1e-9))
-    place = distance * ray_axis
-    place -= start_axis
-    place /= axis_axis
-    np.clip(place, 0, 1, out=place)
-    beyond = (place == 0) | (place == 1)
-    ray_centre = ray_start + place * ray_axis
-    centre_centre = start_start + place * (2 * start_axis + place * axis_axis)
-    ball = ray_centre * ray_centre
-    ball -= centre_centre
-    ball += radius * radius
-    hit &= ~beyond | (ball > 0)
-    np.maximum(ball, 0, out=ball)
-    np.copyto(distance, ray_centre - np.sqrt(ball), where=beyond)
-    there = depth[top:bottom, left:right]
-    hit &= distance < there
-    hit &= distance > NEAR_METRES
-    facing = (ray_centre - distance) * np.float32(1 / radius)
-    light = np.float32(0.2) + np.float32(0.8) * facing
-    light *= np.float32(infrared)
-    light /= distance * distance
-    if lamp > 0:
-        lifted = distance * projection.along(up, box)
-        lifted -= np.float32(start @ up) + place * np.float32(axis @ up)
-        np.maximum(lifted, 0, out=lifted)
-        light += np.float32(lamp * 0.4) + np.float32(lamp * 0.6 / radius) * lifted
-    light *= np.float32(albedo)
-    np.copyto(picture[top:bottom, left:right], light, where=hit)
-    np.copyto(there, distance, where=hit)
+    up = projection.axes[:, 2]
+    axes = ends - starts
+    products = [np.maximum((axes * axes).sum(1), 1e-8), (starts * axes).sum(1), (starts * starts).sum(1)]
+    products += [radii, albedo, starts @ up, axes @ up]
+    stacked = np.stack([axes, starts, np.broadcast_to(up, axes.shape)], axis=1).astype(np.float32)
+    num_vectors = 3 if lamp > 0 else 2
+    for number, (left, top, right, bottom) in enumerate(boxes.tolist()):
+        if right <= left or bottom <= top:
+            continue
+        axis_axis, start_axis, start_start, radius, share, start_up, axis_up = (
+            float(product[number]) for product in products
+        )
+        vectors = stacked[number, :num_vectors, :, None, None]
+        along = projection.column[left:right] * vectors[:, 0] + vectors[:, 2]
+        along = along + projection.row[top:bottom, None] * vectors[:, 1]
+        along *= projection.inverse_norm[top:bottom, left:right]
+        ray_axis, ray_start = along[0], along[1]
+        quadratic = axis_axis - ray_axis * ray_axis
+        linear = axis_axis * ray_start
+        linear -= start_axis * ray_axis
+        root = linear * linear
+        root -= quadratic * np.float32(axis_axis * (start_start - radius * radius) - start_axis * start_axis)
+        hit = root > 0
+        if not hit.any():
+            continue
+        np.maximum(root, 0, out=root)
+        np.sqrt(root, out=root)
+        distance = (linear - root) / np.maximum(quadratic, np.float32(1e-9))
+        place = distance * ray_axis
+        place -= start_axis
+        place /= axis_axis
+        np.maximum(place, 0, out=place)
+        np.minimum(place, 1, out=place)
+        beyond = (place == 0) | (place == 1)
+        ray_centre = ray_start + place * ray_axis
+        ball = ray_centre * ray_centre
+        ball -= start_start + place * (2 * start_axis + place * axis_axis)
+        ball += radius * radius
+        hit &= ~beyond | (ball > 0)
+        np.maximum(ball, 0, out=ball)
+        np.copyto(distance, ray_centre - np.sqrt(ball), where=beyond)
+        there = depth[top:bottom, left:right]
+        hit &= distance < there
+        hit &= distance > NEAR_METRES
+        light = np.float32(0.2) + np.float32(0.8 / radius) * (ray_centre - distance)
+        light *= np.float32(infrared)
+        light /= distance * distance
+        if lamp > 0:
+            lifted = distance * along[2]
+            lifted -= np.float32(start_up) + place * np.float32(axis_up)
+            np.maximum(lifted, 0, out=lifted)
+            light += np.float32(lamp * 0.4) + np.float32(lamp * 0.6 / radius) * lifted
+        light *= np.float32(share)
+        np.copyto(picture[top:bottom, left:right], light, where=hit)
+        np.copyto(there, distance, where=hit)

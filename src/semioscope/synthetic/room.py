@@ -15,7 +15,7 @@ from semioscope.synthetic.geometry import (
     NEAR_METRES,
     Point,
     Projection,
-    draw_capsule,
+    draw_capsules,
     pixel_boxes,
     silhouette_bounds,
 )
@@ -102,24 +102,26 @@ def picture_room(boxes: tuple[Box, ...], style: PatientStyle, projection: Projec
     )
     for box in boxes:
         _draw_box(room, box, projection)
-    # the pillow
+    _draw_pillow(room, style, projection)
+    return room
+
+
+def _draw_pillow(room: RoomPicture, style: PatientStyle, projection: Projection) -> None:
     ends = np.array([[-0.22, 0.0, 0.0], [0.22, 0.0, 0.0]]) + _on_backrest(
         style, 0.68 * style.height_scale, -0.05
     )
     ends = projection.to_camera(bed_to_room(style, ends))
-    radius = np.array(0.11)
-    bounds = silhouette_bounds(projection, ends[0], ends[1], radius)
-    left, top, right, bottom = pixel_boxes(bounds, width=projection.width, height=projection.height).tolist()
-    if right > left:
-        up = projection.axes @ np.array([0.0, 0.0, 1.0])
-        for picture, infrared, lamp in ((room.infrared, 1.0, 0.0), (room.lamp, 0.0, 1.0)):
-            before = room.depth.copy()
-            draw_capsule(
-                picture, before, projection, start=ends[0], end=ends[1], radius=0.11, albedo=style.sheet * 1.1,
-                box=(left, top, right, bottom), infrared=infrared, lamp=lamp, up=up,
-            )  # fmt: skip
-        np.copyto(room.depth, before)
-    return room
+    radii = np.array([0.11])
+    bounds = silhouette_bounds(projection, ends[:1], ends[1:], radii)
+    boxes = pixel_boxes(bounds, width=projection.width, height=projection.height)
+    depth = room.depth.copy()
+    for picture, infrared, lamp in ((room.infrared, 1.0, 0.0), (room.lamp, 0.0, 1.0)):
+        np.copyto(depth, room.depth)
+        draw_capsules(
+            picture, depth, projection, starts=ends[:1], ends=ends[1:], radii=radii,
+            albedo=np.array([style.sheet * 1.1]), boxes=boxes, infrared=infrared, lamp=lamp,
+        )  # fmt: skip
+    np.copyto(room.depth, depth)
 
 
 def _bed(style: PatientStyle) -> list[Box]:

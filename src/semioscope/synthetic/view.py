@@ -10,7 +10,7 @@ from semioscope.synthetic.body import Capsules
 from semioscope.synthetic.geometry import (
     Camera,
     CameraState,
-    draw_capsule,
+    draw_capsules,
     pixel_boxes,
     project,
     silhouette_bounds,
@@ -94,7 +94,6 @@ def view_frames(
     for first, last in _runs(states):
         projection = project(camera, states[first], width=width, height=height)
         room = picture_room(scene.boxes, style, projection)
-        up = projection.axes @ np.array([0.0, 0.0, 1.0])
         near, far = projection.to_camera(starts[first:last]), projection.to_camera(ends[first:last])
         bounds = silhouette_bounds(projection, near, far, np.broadcast_to(radii, near.shape[:2]))
         boxes = pixel_boxes(bounds, width=width, height=height)
@@ -113,20 +112,19 @@ def view_frames(
                 )
             light, depth = empty.copy(), room.depth.copy()
             number = frame - first
-            for k in np.flatnonzero(shown[frame] & (boxes[number, :, 2] > 0)):
-                draw_capsule(
-                    light,
-                    depth,
-                    projection,
-                    start=near[number, k],
-                    end=far[number, k],
-                    radius=float(radii[k]),
-                    albedo=float(albedo[k]),
-                    box=tuple(boxes[number, k].tolist()),
-                    infrared=infrared,
-                    lamp=lamp * _LAMP_GAIN,
-                    up=up,
-                )
+            seen = np.flatnonzero(shown[frame] & (boxes[number, :, 2] > 0))
+            draw_capsules(
+                light,
+                depth,
+                projection,
+                starts=near[number, seen],
+                ends=far[number, seen],
+                radii=radii[seen],
+                albedo=albedo[seen],
+                boxes=boxes[number, seen],
+                infrared=infrared,
+                lamp=lamp * _LAMP_GAIN,
+            )
             light *= corners
             grain = None
             if noise is not None and rng is not None:

@@ -144,7 +144,7 @@ def nominal_rate(stream: av.video.stream.VideoStream) -> float:
 
 def short_reason(error: Exception) -> str:
     """Return what an exception of the decoder or encoder says, without error numbers and paths."""
-    text = str(getattr(error, "strerror", None) or error or type(error).__name__)
+    text = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
     return text.splitlines()[0][:160]
 
 

@@ -24,7 +24,6 @@ DECODER_VERSION = (
 _SEEK_AHEAD_SECONDS = 4.0  # a nearer time is reached by decoding on; grows where key frames are rarer
 _LEAST_HOLD_SECONDS = 0.2
 
-PixelFormat = Literal["rgb24", "gray16le"]
 PIXEL_FORMATS = ("rgb24", "gray16le")
 Status = Literal["ok", "held", "damaged", "missing"]
 
@@ -103,14 +102,14 @@ class FrameReader:
     """
 
     def __init__(
-        self, path: Path, *, max_hold_seconds: float | None = None, pixel_format: PixelFormat = "rgb24"
+        self, path: Path, *, max_hold_seconds: float | None = None, pixel_format: str = "rgb24"
     ) -> None:
         if pixel_format not in PIXEL_FORMATS:
             raise ConfigError(unknown_name("pixel format", pixel_format, PIXEL_FORMATS))
         if max_hold_seconds is not None and not max_hold_seconds > 0:
             msg = f"max_hold_seconds must be above 0 (or None), got {max_hold_seconds}."
             raise ConfigError(msg)
-        self._pixel_format: PixelFormat = pixel_format
+        self._pixel_format = pixel_format
         self._max_hold_seconds = max_hold_seconds
         self._stream = FrameStream(path)
         try:
@@ -126,6 +125,7 @@ class FrameReader:
             self._stream.close()
             raise
         self.report = DecodeReport()
+        self._is_closed = False
         self._tick_seconds = float(self._stream.time_base)
         self._zero = round(self.info.first_pts_seconds / self._stream.time_base)
         self._seek_ahead_ticks = _SEEK_AHEAD_SECONDS / self._tick_seconds
@@ -148,6 +148,7 @@ class FrameReader:
 
     def close(self) -> None:
         """Close the file."""
+        self._is_closed = True
         self._current = self._following = None
         self._stream.close()
 
@@ -158,10 +159,13 @@ class FrameReader:
             times_seconds: Ascending (equal ones allowed), in seconds from the first displayed frame.
 
         Raises:
-            ValueError: If the times are not finite and ascending.
+            ValueError: If the times are not finite and ascending, or the reader is closed.
             VideoError: If the file cannot be read any more.
         """
         check_times(times_seconds)
+        if self._is_closed:
+            msg = f"The reader of {self.info.path.name} is closed. Open another one."
+            raise ValueError(msg)
         return self._read(times_seconds)
 
     def _read(self, times_seconds: Float[np.ndarray, " num_times"]) -> Iterator[Frame]:

@@ -15,6 +15,7 @@ from semioscope.video.containers import as_video_error
 from semioscope.video.frames import FrameStream, VideoPacket, first_frame
 from semioscope.video.parts import Part, is_parts_list, read_parts
 
+_TOLERANCE_SECONDS = 1e-6
 _REORDER_SECONDS = 2.0  # how far presentation and decoding order may lie apart
 
 
@@ -137,8 +138,8 @@ def _index_stream(stream: FrameStream, interval: Interval | None) -> PacketIndex
     gaps = _gaps(pts_seconds, beat, seconds)
     is_key = all_keys[shown]
     if interval is not None:
-        inside = (pts_seconds >= interval.start_seconds - seconds / 2) & (
-            pts_seconds < interval.end_seconds - seconds / 2
+        inside = (pts_seconds >= interval.start_seconds - _TOLERANCE_SECONDS) & (
+            pts_seconds < interval.end_seconds - _TOLERANCE_SECONDS
         )
         pts_seconds, is_key = pts_seconds[inside], is_key[inside]
         gaps = [gap for gap in gaps if gap.overlaps(interval)]

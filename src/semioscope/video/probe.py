@@ -11,10 +11,11 @@ import numpy as np
 
 from semioscope.video.containers import as_video_error
 from semioscope.video.frames import DecodedFrame, FrameStream, first_frame
-from semioscope.video.index import packet_tick, rhythm
+from semioscope.video.index import Rhythm, packet_tick, rhythm
 from semioscope.video.parts import is_parts_list, read_parts
 
 _NUM_PACKETS_FOR_RHYTHM = 60
+_LEAST_PACKETS_FOR_RHYTHM = 20  # of fewer, the header's rate is the better witness
 _END_SECONDS = 2.0
 
 DurationSource = Literal["content", "container", "stream", "unknown"]
@@ -90,6 +91,8 @@ def probe_stream(stream: FrameStream) -> VideoInfo:
             break
     # The last few stand in decoding order; later frames that fill their gaps may not have been read.
     beat = rhythm(np.unique(np.asarray(start_ticks, dtype=np.int64))[: max(2, len(start_ticks) - 8)])
+    if len(start_ticks) < _LEAST_PACKETS_FOR_RHYTHM and math.isfinite(stream.nominal_fps):
+        beat = Rhythm(step_ticks=float(stream.step_ticks), is_variable=beat.is_variable)
     step = beat.step_ticks if beat.step_ticks > 0 else float(stream.step_ticks)
     end = _content_end_tick(stream, first, promised, round(step))
     if end is not None:

@@ -4,40 +4,17 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from semioscope.core.errors import VideoError
-from semioscope.video.decode import DecodeReport, Frame, FrameReader, PixelFormat, check_times
+from semioscope.video.decode import DecodeReport, Frame, FrameReader, check_times
 from semioscope.video.parts import is_parts_list, read_parts
-from semioscope.video.probe import VideoInfo, probe
+from semioscope.video.probe import probe
 
 _TOLERANCE_SECONDS = 5e-4  # start times in a parts list are often written in milliseconds
-
-
-class Reader(Protocol):
-    """What ``FrameReader`` and ``PartsReader`` have in common."""
-
-    info: VideoInfo
-    report: DecodeReport
-
-    def __enter__(self) -> "Reader": ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    @property
-    def num_packets_read(self) -> int:
-        """How many packets have been taken so far: what reading cost."""
-
-    def read(self, times_seconds: Float[np.ndarray, " num_times"]) -> Iterator[Frame]:
-        """Yield the picture at each of ascending times."""
-
-    def close(self) -> None:
-        """Close the file."""
 
 
 class PartsReader:
@@ -57,18 +34,19 @@ class PartsReader:
     """
 
     def __init__(
-        self, path: Path, *, max_hold_seconds: float | None = None, pixel_format: PixelFormat = "rgb24"
+        self, path: Path, *, max_hold_seconds: float | None = None, pixel_format: str = "rgb24"
     ) -> None:
         self._parts = read_parts(path)
         self._starts = np.array([part.start_seconds for part in self._parts])
         self._max_hold_seconds = max_hold_seconds
-        self._pixel_format: PixelFormat = pixel_format
+        self._pixel_format = pixel_format
         self._number = -1
         self._reader: FrameReader | None = None
         self._num_packets_before = 0
         self.report = DecodeReport()
         self.info = probe(path)
-        self._open(0).close()
+        self._open(0)
+        self.close()
 
     def __enter__(self) -> "PartsReader":
         return self
@@ -135,9 +113,11 @@ class PartsReader:
         return reader
 
 
-def open_reader(
-    path: Path, *, max_hold_seconds: float | None = None, pixel_format: PixelFormat = "rgb24"
-) -> Reader:
+Reader: TypeAlias = FrameReader | PartsReader
+"""What reads a recording; both have ``info``, ``report``, ``read``, ``close`` and ``num_packets_read``."""
+
+
+def open_reader(path: Path, *, max_hold_seconds: float | None = None, pixel_format: str = "rgb24") -> Reader:
     """Open a video file or a parts list (``*.parts.tsv``) for reading.
 
     Raises:

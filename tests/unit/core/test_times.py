@@ -20,7 +20,8 @@ START = datetime(2026, 3, 1, 14, 3, 20)
 
 
 @pytest.mark.parametrize(
-    "text", ["75.2", "75,2", " 75.2 ", "1:15.2", "1:15,2", "00:01:15.2", "0:01:15,2", "01:15.20", "+75.2", "7.52e1"]
+    "text",
+    ["75.2", "75,2", " 75.2 ", "1:15.2", "1:15,2", "00:01:15.2", "0:01:15,2", "01:15.20", "+75.2", "7.52e1"],
 )
 def test_every_way_to_write_a_time_is_the_same_number(text):
     assert parse_seconds(text) == 75.2
@@ -39,7 +40,9 @@ def test_shortest_numbers_read_back_exactly(seconds):
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59), st.integers(0, 999))
 def test_hours_minutes_seconds_are_plain_arithmetic(hours, minutes, seconds, milliseconds):
-    expected = timedelta(hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds).total_seconds()
+    expected = timedelta(
+        hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds
+    ).total_seconds()
     assert parse_seconds(f"{hours}:{minutes:02d}:{seconds:02d}.{milliseconds:03d}") == expected
     assert parse_seconds(f"{hours * 60 + minutes}:{seconds:02d},{milliseconds:03d}") == expected
 
@@ -47,15 +50,15 @@ def test_hours_minutes_seconds_are_plain_arithmetic(hours, minutes, seconds, mil
 @given(st.text(max_size=12))
 def test_other_text_is_refused_with_a_sentence(text):
     try:
-        value = parse_seconds(text)
-    except ValueError as err:
-        assert "must" in str(err)
-        assert "got" in str(err)
-    else:
-        assert 0 <= value < float("inf")
+        assert 0 <= parse_seconds(text) < float("inf")
+    except ValueError:
+        with pytest.raises(ValueError, match=r"must .*, got "):
+            parse_seconds(text)
 
 
-@pytest.mark.parametrize("text", ["", "abc", "1.234,5", "1 234", "75 s", "1:2:3:4", "nan", "inf", "1e999", "1:15:", "٣"])
+@pytest.mark.parametrize(
+    "text", ["", "abc", "1.234,5", "1 234", "75 s", "1:2:3:4", "nan", "inf", "1e999", "1:15:", "٣"]
+)
 def test_what_is_no_time_is_named(text):
     with pytest.raises(ValueError, match=r"must be a (time|number) such as 75\.2"):
         parse_seconds(text)
@@ -68,13 +71,13 @@ def test_minutes_and_seconds_stay_below_60(text):
 
 
 def test_negative_times_are_refused():
-    with pytest.raises(ValueError, match="must be 0 or later .* got '-5'"):
+    with pytest.raises(ValueError, match=r"must be 0 or later .* got '-5'"):
         parse_seconds("-5")
 
 
 @pytest.mark.parametrize("text", ["1,234.5", "a", "", "1_000"])
 def test_numbers_with_thousands_separators_are_refused(text):
-    with pytest.raises(ValueError, match="must be a number such as 75.2 or 75,2"):
+    with pytest.raises(ValueError, match=r"must be a number such as 75.2 or 75,2"):
         parse_number(text)
 
 

@@ -58,17 +58,18 @@ def plan_of(cohort, events, store, **options):
     return plan_extraction(cohort, events, arguments.pop("clip_plan", PLAN), **arguments)
 
 
-class TestLaws:
-    @pytest.fixture(scope="class")
-    def finished(self, cohort, tmp_path_factory):
-        """A store that was filled in one go."""
-        folder = tmp_path_factory.mktemp("finished")
-        with pytest.MonkeyPatch.context() as patch:
-            use_counting_backbone(patch)
-            events = [event(cohort, "a", 1.0, 43.0), event(cohort, "b", 0.0, 6.0)]
-            extract(plan_of(cohort, events, folder))
-        return folder
+@pytest.fixture(scope="module")
+def finished(cohort, tmp_path_factory):
+    """A store that was filled in one go."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        use_counting_backbone(patch)
+        events = [event(cohort, "a", 1.0, 43.0), event(cohort, "b", 0.0, 6.0)]
+        extract(plan_of(cohort, events, folder))
+    return folder
 
+
+class TestLaws:
     @pytest.fixture
     def whole(self, finished, runner, tmp_path):
         """Its files; ``tmp_path / "whole"`` is a copy that a test may change."""

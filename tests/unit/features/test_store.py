@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
@@ -106,6 +106,7 @@ class TestBlocks:
             assert stream.get_tensor("num_missing_frames").dtype == np.int32
             assert stream.get_tensor("num_held_frames").dtype == np.int32
 
+    @settings(max_examples=25, deadline=None)
     @given(st.lists(st.sets(st.integers(0, 63), min_size=1), min_size=1, max_size=5))
     def test_pieces_in_any_order_give_the_same_bytes_as_all_at_once(self, tmp_path_factory, pieces):
         folder = tmp_path_factory.mktemp("store")

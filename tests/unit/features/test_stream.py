@@ -70,7 +70,7 @@ class TestLaws:
             assert np.array_equal(got, np.array(expected))
             assert not counts.any()
 
-    @settings(max_examples=8)
+    @settings(max_examples=8, deadline=None)
     @given(st.sets(st.integers(0, 149), min_size=1, max_size=30))
     def test_sparse_equals_dense_bit_for_bit(self, video, wanted):
         index = sorted(wanted)
@@ -231,7 +231,7 @@ class TestFlow:
 
         peak(20)
         # a clip brings 7 kB of new pictures and 55 kB for the network; its times and index may stay
-        assert (peak(800) - peak(100)) / 700 < 1000
+        assert (peak(250) - peak(50)) / 200 < 1000
 
     def test_closing_early_ends_the_thread(self):
         stream = stream_features(

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,26 @@ import pytest
 import torch
 
 from semioscope.core.errors import ConfigError
-from semioscope.networks import ENGINES, PRECISIONS, backbone_spec, choose_engine, import_openvino, load
+from semioscope.networks import (
+    BACKBONES,
+    ENGINES,
+    PRECISIONS,
+    backbone_spec,
+    choose_engine,
+    import_openvino,
+    load,
+)
 from semioscope.networks.backbones.r2plus1d_network import R2Plus1D
 from semioscope.networks.engines import make_runner
 from semioscope.networks.random_weights import fill_random
-from semioscope.networks.runner import supported_precision
+from semioscope.networks.runner import Runner, supported_precision
 from semioscope.networks.torch_engine import fold_batch_norm
 
 TOLERANCE = {"f32": 1e-5, "bf16": 0.03}
 
 
 def tiny() -> torch.nn.Module:
-    module = R2Plus1D(num_blocks=(1, 2, 1, 1), widths=(8, 12, 16, 24), stem_planes=6)
+    module = R2Plus1D(num_blocks=(1, 1, 1, 1), widths=(8, 12, 16, 24), stem_planes=6)
     fill_random(module, backbone_spec("r2plus1d_34_8"), seed=0)
     return module.eval().requires_grad_(False)
 
@@ -31,14 +40,27 @@ def relative_error(found: np.ndarray, reference: np.ndarray) -> float:
     return float(np.linalg.norm(found - reference) / np.linalg.norm(reference))
 
 
-@pytest.fixture(scope="module", params=[(e, p) for e in sorted(ENGINES) for p in PRECISIONS], ids="-".join)
-def runner(request):
-    engine, precision = request.param
+@cache
+def ready(engine: str, precision: str) -> Runner:
     return make_runner(tiny(), engine=engine, precision=precision, num_threads=1)
+
+
+@pytest.fixture(params=[(e, p) for e in sorted(ENGINES) for p in PRECISIONS], ids="-".join)
+def runner(request) -> Runner:
+    return ready(*request.param)
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def exact_runner(request) -> Runner:
+    return ready(request.param, "f32")
 
 
 def batch_of(num_clips: int, num_frames: int = 8) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((num_clips, 3, num_frames, 32, 32), dtype=np.float32)
+
+
+def large_batch() -> np.ndarray:
+    return np.random.default_rng(1).standard_normal((1, 3, 9, 256, 256), dtype=np.float32)
 
 
 def test_every_engine_agrees_with_the_plain_network(runner) -> None:
@@ -51,12 +73,11 @@ def test_every_engine_agrees_with_the_plain_network(runner) -> None:
     assert relative_error(found, reference) < TOLERANCE[runner.precision]
 
 
-def test_other_lengths_are_right_too(runner) -> None:
-    for frames in (9, 12):
-        batch = batch_of(2, frames)
-        with torch.no_grad():
-            reference = tiny()(torch.from_numpy(batch)).numpy()
-        assert relative_error(runner.run(batch), reference) < TOLERANCE[runner.precision]
+def test_other_lengths_and_sizes_are_right_too(exact_runner) -> None:
+    batch = large_batch()
+    with torch.no_grad():
+        reference = tiny()(torch.from_numpy(batch)).numpy()
+    assert relative_error(exact_runner.run(batch), reference) < TOLERANCE["f32"]
 
 
 def test_the_same_bits_twice_and_from_threads(runner) -> None:
@@ -80,9 +101,9 @@ def test_results_are_copies(runner) -> None:
     np.testing.assert_array_equal(first, kept)
 
 
-def test_python_goes_on_while_the_engine_computes(runner) -> None:
-    batch = np.zeros((2, 3, 8, 224, 224), dtype=np.float32)
-    runner.run(batch)
+def test_python_goes_on_while_the_engine_computes(exact_runner) -> None:
+    batch = large_batch()
+    exact_runner.run(batch)
     ready, stop, counts = threading.Event(), threading.Event(), [0]
 
     def count() -> None:
@@ -94,7 +115,7 @@ def test_python_goes_on_while_the_engine_computes(runner) -> None:
     thread.start()
     ready.wait()
     before = counts[0]
-    runner.run(batch)
+    exact_runner.run(batch)
     during = counts[0] - before
     stop.set()
     thread.join()
@@ -131,24 +152,33 @@ def test_threads_of_torch_are_put_back() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_folding_keeps_the_numbers_and_leaves_no_batch_norm() -> None:
-    module, batch = tiny(), torch.from_numpy(batch_of(2))
+@pytest.mark.parametrize("name", ["tiny", "resnet34", pytest.param("resnet152", marks=pytest.mark.slow)])
+def test_folding_keeps_the_numbers_and_leaves_no_batch_norm(name) -> None:
+    if name == "tiny":
+        module, x = tiny(), torch.from_numpy(batch_of(2))
+    else:
+        build = BACKBONES[name].build
+        assert build is not None
+        with torch.device("meta"):
+            module = build()
+        module = module.to_empty(device="cpu")
+        fill_random(module, backbone_spec(name), seed=0)
+        x = torch.from_numpy(batch_of(1)[:, :, 0])
     folded = fold_batch_norm(module)
-    used = {node.target for node in folded.graph.nodes if node.op == "call_module"}  # type: ignore[union-attr, operator]
-    layers = dict(folded.named_modules())
-    assert not any(isinstance(layers[name], torch.nn.BatchNorm3d) for name in used)
+    assert not any("BatchNorm" in type(layer).__name__ for layer in folded.modules())
+    assert any("BatchNorm" in type(layer).__name__ for layer in module.modules())
     with torch.no_grad():
-        torch.testing.assert_close(folded(batch), module(batch), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(folded(x), module(x), rtol=1e-3, atol=1e-4)
 
 
 def test_unknown_engines_are_named() -> None:
-    with pytest.raises(ConfigError, match="Unknown engine 'torhc'. Did you mean torch"):
+    with pytest.raises(ConfigError, match=r"Unknown engine 'torhc'\. Did you mean torch"):
         choose_engine("torhc")
 
 
 def test_a_missing_openvino_is_said(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(ConfigError, match="needs the package openvino.*pip install openvino.*engine torch"):
+    with pytest.raises(ConfigError, match=r"needs the package openvino.*pip install openvino.*engine torch"):
         import_openvino()
 
 
@@ -224,7 +254,7 @@ def test_openvino_equals_eager_torch_at_full_size(name) -> None:
 
 
 def test_resnet34_in_openvino_equals_eager_torch() -> None:
-    clips = np.random.default_rng(0).standard_normal((3, 3, 1, 64, 64), dtype=np.float32)
+    clips = np.random.default_rng(0).standard_normal((3, 3, 1, 48, 48), dtype=np.float32)
     eager = load("resnet34", weights="random", engine="torch")(clips)
     fast = load("resnet34", weights="random", engine="openvino", num_threads=1)
     assert relative_error(fast(clips), eager) < 1e-5

@@ -23,7 +23,7 @@ def oscillation(hertz: float, *, fps: float, seconds: float = 2.0, phase: float 
     """Return grey pictures in which a disc goes to and fro at a rate."""
     times = np.arange(round(fps * seconds)) / fps
     y, x = np.mgrid[0:32, 0:32]
-    centre = 16 + 2.0 * np.sin(2 * np.pi * hertz * times + phase)
+    centre = 16 + 0.7 * np.sin(2 * np.pi * hertz * times + phase)
     distance = np.hypot(x[None] - centre[:, None, None], y[None] - 16)
     return (255 / (1 + np.exp(distance - 6))).astype(np.float32)
 
@@ -38,7 +38,7 @@ def random_clip(frames: int = 30, side: int = 16, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("fps", [25.0, 30.0, 50.0])
 @pytest.mark.parametrize(
-    ("hertz", "low", "high"), [(3.0, 0.9, 1), (4.5, 0.9, 1), (0.8, 0, 0.2), (10.0, 0, 0.1)]
+    ("hertz", "low", "high"), [(3.0, 0.9, 1), (4.0, 0.9, 1), (0.8, 0, 0.2), (10.0, 0, 0.1)]
 )
 def test_only_movement_at_2_to_6_hz_counts_as_convulsive(fps, hertz, low, high) -> None:
     assert low <= band_power_ratio(oscillation(hertz, fps=fps), fps=fps) <= high
@@ -48,10 +48,7 @@ def test_only_movement_at_2_to_6_hz_counts_as_convulsive(fps, hertz, low, high) 
 def test_the_ratio_is_that_of_the_fourier_transform(fps) -> None:
     clip = random_clip(frames=round(2 * fps), side=9)
     changes = np.diff(clip.astype(np.float64), axis=0)
-    window = (
-        np.hanning(len(changes) + 2)[1:-1] * 0
-        + np.sin(np.pi * (np.arange(len(changes)) + 0.5) / len(changes)) ** 2
-    )
+    window = np.sin(np.pi * (np.arange(len(changes)) + 0.5) / len(changes)) ** 2
     changes -= changes.mean(axis=0)
     spectrum = np.abs(np.fft.rfft(changes * window[:, None, None], n=round(fps / 0.25), axis=0)) ** 2
     hertz = np.fft.rfftfreq(round(fps / 0.25), 1 / fps)

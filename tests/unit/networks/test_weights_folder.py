@@ -406,7 +406,7 @@ def test_motion_needs_no_weights() -> None:
 
 
 def test_an_unknown_backbone_is_named() -> None:
-    with pytest.raises(ConfigError, match="Unknown backbone 'resnet43'. Did you mean resnet34"):
+    with pytest.raises(ConfigError, match=r"Unknown backbone 'resnet43'\. Did you mean resnet34"):
         manager.fetch_weights("resnet43")
 
 
@@ -421,7 +421,7 @@ def test_the_folder_is_the_users_cache_unless_said(monkeypatch, tmp_path) -> Non
 def test_a_folder_that_cannot_be_written_is_said(tiny, tmp_path, monkeypatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SEMIOSCOPE_WEIGHTS", str(tmp_path / "file" / "weights"))
-    with pytest.raises(StoreError, match="must be a folder that can be written.*SEMIOSCOPE_WEIGHTS"):
+    with pytest.raises(StoreError, match=r"must be a folder that can be written.*SEMIOSCOPE_WEIGHTS"):
         manager.fetch_weights("tiny")
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -48,11 +48,13 @@ def slow_clips(plan, interval):
     return found
 
 
+@settings(deadline=None)
 @given(plans, intervals)
 def test_clips_are_those_that_lie_wholly_inside(plan, interval):
     assert clips_in(plan, interval).tolist() == slow_clips(plan, interval)
 
 
+@settings(deadline=None)
 @given(plans, intervals)
 def test_range_agrees_with_frame_times(plan, interval):
     clips = clip_range(plan, interval)
@@ -69,6 +71,7 @@ def test_range_agrees_with_frame_times(plan, interval):
         assert in_event[-1] + plan.frames_per_clip <= clips.num_frames
 
 
+@settings(deadline=None)
 @given(plans, intervals, st.floats(0.1, 3))
 def test_moving_the_onset_adds_clips_and_changes_none(plan, interval, seconds):
     plan = plan.model_copy(update={"anchor": "recording"})
@@ -121,6 +124,7 @@ def test_centred_clips_are_the_paper_rule_and_equally_many(frames_per_clip):
     assert centred_clips(plan, interval).tolist() == expected
 
 
+@settings(deadline=None)
 @given(plans, intervals, st.integers(0, 20))
 def test_centred_clips_are_the_nearest_inside(plan, interval, more):
     segment_frames = plan.frames_per_clip + more
@@ -154,6 +158,7 @@ def test_clip_seconds():
     assert ClipPlan().clip_seconds == 8 / 15
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 1000)))
 def test_blocks_partition_the_clips(clips):
     blocks = blocks_of(np.array(clips, dtype=np.int64))

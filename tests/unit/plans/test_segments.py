@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats
@@ -63,6 +63,7 @@ def examples(draw):
     return frames_per_clip, stride, phases, frames, draw(st.integers(1, 20))
 
 
+@settings(deadline=None)
 @given(examples())
 def test_bounds_follow_the_literal_rule(case):
     frames_per_clip, stride, phases, frames, num_segments = case
@@ -83,6 +84,7 @@ def test_bounds_follow_the_literal_rule(case):
             assert (bounds.first[row, index], bounds.last[row, index]) == (first, last)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(300, 900), min_size=1, max_size=4), st.sampled_from(GAMMAS), st.integers(0, 99))
 def test_stride_one_draws_are_bit_for_bit_the_papers(frames, gamma, seed):
     bounds = segment_bounds(np.array(frames), num_segments=16, frames_per_clip=8)
@@ -91,6 +93,7 @@ def test_stride_one_draws_are_bit_for_bit_the_papers(frames, gamma, seed):
     assert ours.tolist() == [paper_draw(num_frames, 16, 8, gamma, rng) for num_frames in frames]
 
 
+@settings(deadline=None)
 @given(examples(), st.sampled_from(GAMMAS))
 def test_draws_lie_in_the_bounds_and_ascend(case, gamma):
     frames_per_clip, stride, phases, frames, num_segments = case
@@ -110,6 +113,7 @@ def test_draws_lie_in_the_bounds_and_ascend(case, gamma):
     assert np.all(bounds.num_overlap_frames[whole] == 0)
 
 
+@settings(deadline=None)
 @given(examples())
 def test_an_example_does_not_depend_on_its_neighbours(case):
     frames_per_clip, stride, phases, frames, num_segments = case
@@ -122,6 +126,7 @@ def test_an_example_does_not_depend_on_its_neighbours(case):
         assert alone.num_overlap_frames[0] == together.num_overlap_frames[row]
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, 60), min_size=1), st.integers(1, 10))
 def test_listed_clips_follow_the_rule_with_gaps(available, num_segments):
     starts = sorted(available)

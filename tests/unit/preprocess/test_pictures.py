@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semioscope.core.records import Region
@@ -45,6 +45,7 @@ class TestView:
         assert np.array_equal(large[:, 80:], whole[:, 80:])
         assert np.array_equal(small, whole[:45, :80])
 
+    @settings(max_examples=50, deadline=None)
     @given(st.data())
     def test_cutting_and_blackening_can_be_exchanged(self, data):
         edges = [
@@ -82,6 +83,7 @@ class TestBase:
         assert base_size(*size, PictureConfig()) == expected
         assert base_picture(picture(*size), PictureConfig()).shape[:2] == expected
 
+    @settings(max_examples=50, deadline=None)
     @given(st.integers(2, 3000), st.integers(2, 3000))
     def test_even_never_larger_and_settled(self, height, width):
         config = PictureConfig()
@@ -129,6 +131,7 @@ class TestNetwork:
         assert got.flags.c_contiguous
         assert np.abs(got - expected).max() <= 1.5
 
+    @settings(max_examples=50, deadline=None)
     @given(st.integers(1, 60), st.integers(1, 60), st.sampled_from([1, 8, 33]))
     def test_any_size_works_and_inputs_stay(self, height, width, size):
         given_picture = picture(height, width)

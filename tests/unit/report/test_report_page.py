@@ -82,9 +82,10 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture
-def no_timelines(monkeypatch):
-    """Leave out the slow drawing of timelines where they do not matter."""
-    monkeypatch.setattr("semioscope.report.examples.timeline_figure", lambda *_, **__: "<svg></svg>")
+def quick_figures(monkeypatch):
+    """Build figures but leave out the slow writing of SVG, where the text of the figures does not matter."""
+    for module in ("figures", "people", "timeline"):
+        monkeypatch.setattr(f"semioscope.report.{module}.finish", lambda *_, **__: "<svg></svg>")
 
 
 def answered(folder: Path, change) -> str:
@@ -155,6 +156,10 @@ def test_the_answer_comes_first(page):
     assert "19 of 21 FOS seizures were recognised; 2 called TCS." in text
     assert "Every seizure was judged by a model that had never seen that patient." in text
     assert "mean nothing clinically" in text
+    assert (
+        "2 seizures were left out by rule, 1 of 36 seizures could not be scored and 2 recordings failed; none"
+        in text
+    )
     assert "Research software, not a medical device." in text
 
 
@@ -177,8 +182,6 @@ def test_same_files_same_bytes(run, tmp_path):
     assert (run / "report.html").read_bytes() == (tmp_path / "report.html").read_bytes()
     for name in names:
         assert (run / "figures" / name).read_bytes() == (tmp_path / "figures" / name).read_bytes()
-    write_report(tmp_path)
-    assert (run / "report.html").read_bytes() == (tmp_path / "report.html").read_bytes()
 
 
 def test_figures_are_saved_and_stand_in_the_page(run, html):
@@ -195,7 +198,7 @@ def test_figures_are_saved_and_stand_in_the_page(run, html):
         assert "<metadata" not in text
 
 
-def test_timelines_of_an_earlier_report_go(run, tmp_path):
+def test_timelines_of_an_earlier_report_go(run, tmp_path, quick_figures):
     made_up_run.write_run(tmp_path, num_patients=6, num_events=12)
     write_text(tmp_path / "figures" / "timeline-gone.svg", "<svg/>")
     write_text(tmp_path / "figures" / "mine.svg", "<svg/>")
@@ -263,7 +266,7 @@ def test_scores_alone_are_enough(tmp_path):
     ["run", "event", "view", "baselines", "confusion", "curves", "per_fold", "per_patient", "calibration", "cohort",
      "events", "examples", "decode", "notes", "timing", "classes", "positive_class", "threshold", "per_class"],
 )  # fmt: skip
-def test_any_part_may_be_missing(tmp_path, key, no_timelines):
+def test_any_part_may_be_missing(tmp_path, key, quick_figures):
     page = edited(tmp_path, lambda scores: scores.pop(key))
     assert page.nested
     assert set(SECTIONS) <= set(page.ids)
@@ -292,7 +295,7 @@ def test_all_numbers_unknown(tmp_path):
 @pytest.mark.parametrize(
     "name", ["folds.json", "provenance.json", "config.yaml", "segments.tsv", "baselines.tsv", "failures.tsv"]
 )
-def test_any_file_but_the_scores_may_be_absent(tmp_path, name, no_timelines):
+def test_any_file_but_the_scores_may_be_absent(tmp_path, name, quick_figures):
     made_up_run.write_run(tmp_path, num_patients=6, num_events=12)
     (tmp_path / name).unlink()
     page = Page(write_report(tmp_path).read_text(encoding="utf-8"))
@@ -324,7 +327,7 @@ def test_many_events(tmp_path):
     assert "sz-200" in page.text
 
 
-def test_all_wrong_events_are_shown_even_when_no_example_names_them(tmp_path):
+def test_all_wrong_events_are_shown_even_when_no_example_names_them(tmp_path, quick_figures):
     def change(scores):
         scores["examples"] = {}
         for event in scores["events"]:
@@ -339,7 +342,7 @@ def test_all_wrong_events_are_shown_even_when_no_example_names_them(tmp_path):
     ("mode", "pictures", "banner"),
     [("off", 0, False), (None, 0, False), ("blurred", 2, False), ("shown", 2, True)],
 )
-def test_pictures_of_patients_only_when_the_run_says_so(tmp_path, mode, pictures, banner):
+def test_pictures_of_patients_only_when_the_run_says_so(tmp_path, quick_figures, mode, pictures, banner):
     def change(scores):
         scores["run"]["thumbnails"] = mode
         scores["examples"]["wrong"] = ["sz-006"]
@@ -351,7 +354,7 @@ def test_pictures_of_patients_only_when_the_run_says_so(tmp_path, mode, pictures
     assert ("This page shows patients." in page.text) == banner
 
 
-def test_a_task_of_three_classes(tmp_path):
+def test_a_task_of_three_classes(tmp_path, quick_figures):
     def change(scores):
         scores["classes"] = ["FLE", "TLE", "non-epileptic"]
         scores["positive_class"] = None
@@ -400,7 +403,7 @@ def test_without_differences_the_accuracies_are_compared_and_nothing_is_claimed(
     assert "duration alone (\N{MINUS SIGN}5.0)" in text
 
 
-def test_patients_on_both_sides_are_named(tmp_path):
+def test_patients_on_both_sides_are_named(tmp_path, quick_figures):
     made_up_run.write_run(tmp_path, num_patients=6, num_events=12)
     folds = json.loads((tmp_path / "folds.json").read_text())
     folds["rule"] = "seizure"

@@ -178,12 +178,12 @@ def test_bad_input(name):
         METRICS[name](np.zeros(0, dtype=int), np.zeros((0, 2)))
     with pytest.raises(ValueError, match=r"y_score must be finite, got \[nan, 1.0\] in row 1"):
         METRICS[name](np.array([0, 1]), np.array([[0.5, 0.5], [np.nan, 1.0]]))
-    with pytest.raises(ValueError, match="y_true must lie in 0 to 1, .* got 0 to 2"):
+    with pytest.raises(ValueError, match=r"y_true must lie in 0 to 1, .* got 0 to 2"):
         METRICS[name](np.array([0, 2]), np.full((2, 2), 0.5))
 
 
 def test_unknown_metric():
-    with pytest.raises(ConfigError, match="Unknown metric 'auc_roc'.*Allowed: accuracy, auprc, auroc"):
+    with pytest.raises(ConfigError, match=r"Unknown metric 'auc_roc'.*Allowed: accuracy, auprc, auroc"):
         find_metric("auc_roc")
     assert find_metric("auroc") is METRICS["auroc"]
 

@@ -155,10 +155,6 @@ def test_undefined_resamples_are_dropped_and_counted():
 
 def test_mostly_undefined_has_no_interval():
     y_true, y_score, patients = cohort(2)
-    first = y_score[0, 1]
-
-    def mostly(y, s):
-        return float("nan") if np.sum(s[:, 1] == first) != 1 or s[3, 0] > 0.3 else 1.0 + len(y)
 
     found = bootstrap_patients(lambda y, s: 1.0 if len(y) == 120 else float("nan"), y_true, y_score, patients)
     assert np.isnan(found.low)
@@ -264,8 +260,8 @@ def test_curves_without_bands():
     with pytest.warns(UndefinedScoreWarning, match="The roc curve is undefined"):
         one = bootstrap_curve("roc", np.ones(6, dtype=int), np.linspace(0, 1, 6), list("abcdef"), num_grid=3)
     assert one.note.startswith("No interval: the score is undefined in 2000 of 2000")
-    with pytest.raises(ConfigError, match="Unknown curve 'rok'. Did you mean roc"):
-        bootstrap_curve.__wrapped__("rok", y_true, score, list("abcd"))
+    with pytest.raises(ConfigError, match=r"Unknown curve 'rok'\. Did you mean roc"):
+        bootstrap_curve("rok", y_true, score, list("abcd"))
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 10), (10, 10), (7, 20), (77, 79), (1, 1)])
@@ -291,7 +287,7 @@ def test_exact_binomial_refuses_more_hits_than_trials():
 
 def test_two_thousand_resamples_of_two_hundred_events_are_quick():
     y_true, y_score, patients = cohort(9, num_patients=68, num_events=200)
-    began = time.perf_counter()
+    began = time.process_time()
     for name in ("accuracy", "auroc", "auprc", "f1"):
         bootstrap_patients(METRICS[name], y_true, y_score, patients)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2

@@ -185,7 +185,7 @@ def test_a_training_fold_of_one_class(tmp_path):
         content["folds"][2]["train"] = [name for name in content["folds"][2]["train"] if class_of[name] == 0]
 
     with pytest.raises(
-        ConfigError, match="fold 2: every training fold must have .* but it has none of class 1"
+        ConfigError, match=r"fold 2: every training fold must have .* but it has none of class 1"
     ):
         read_folds(edited(tmp_path / "f.json", strip), events=EVENTS)
 

@@ -7,7 +7,7 @@ from semioscope.synthetic.body import two_bones
 from semioscope.synthetic.geometry import (
     Camera,
     CameraState,
-    draw_capsule,
+    draw_capsules,
     pixel_boxes,
     project,
     silhouette_bounds,
@@ -25,9 +25,9 @@ def drawn(start, end, radius, *, width=72, height=48, state=None):
     box = tuple(pixel_boxes(bounds, width=width, height=height).tolist())
     picture = np.zeros((height, width), np.float32)
     depth = np.full((height, width), np.inf, np.float32)
-    draw_capsule(
-        picture, depth, projection, start=a, end=b, radius=radius, albedo=1.0, box=(0, 0, width, height),
-        infrared=1.0, lamp=0.0, up=projection.axes[:, 2],
+    draw_capsules(
+        picture, depth, projection, starts=a[None], ends=b[None], radii=np.array([radius]), albedo=np.ones(1),
+        boxes=np.array([[0, 0, width, height]]), infrared=1.0, lamp=0.0,
     )  # fmt: skip
     return projection, a, b, bounds, box, picture, depth
 
@@ -85,9 +85,9 @@ def test_what_is_nearer_covers_what_is_farther():
     projection, a, b, _, _, picture, depth = drawn((0, 0, 0), (0.3, 0, 0), 0.2)
     before = picture.copy()
     away = np.array([0.0, 0.0, 1.0])
-    draw_capsule(
-        picture, depth, projection, start=a + away, end=b + away, radius=0.1, albedo=0.1, box=(0, 0, 72, 48),
-        infrared=1.0, lamp=0.0, up=projection.axes[:, 2],
+    draw_capsules(
+        picture, depth, projection, starts=(a + away)[None], ends=(b + away)[None], radii=np.array([0.1]),
+        albedo=np.array([0.1]), boxes=np.array([[0, 0, 72, 48]]), infrared=1.0, lamp=0.0,
     )  # fmt: skip
     np.testing.assert_array_equal(picture[before > 0], before[before > 0])
 

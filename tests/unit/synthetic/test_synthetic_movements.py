@@ -34,7 +34,9 @@ def travel(pose):
 
 def peak_hz(signal, fps):
     signal = signal - signal.mean(axis=0)
-    power = (np.abs(np.fft.rfft(signal * np.hanning(len(signal))[:, None], 16 * len(signal), axis=0)) ** 2).sum(1)
+    power = (
+        np.abs(np.fft.rfft(signal * np.hanning(len(signal))[:, None], 16 * len(signal), axis=0)) ** 2
+    ).sum(1)
     rates = np.fft.rfftfreq(16 * len(signal), 1 / fps)
     return rates[rates > 0.3][power[rates > 0.3].argmax()]
 
@@ -51,7 +53,9 @@ def test_a_wandering_rate_stays_in_its_range(low, width, seed):
 @settings(max_examples=50, deadline=None)
 @given(first=st.floats(3, 5), last=st.floats(0.8, 2), seconds=st.floats(3, 30))
 def test_the_rate_of_jerks_falls_from_the_first_to_the_last(first, last, seconds):
-    phase = Phase(name="clonic", movement="clonic", start_seconds=2.0, end_seconds=2 + seconds, rate_hz=(first, last))
+    phase = Phase(
+        name="clonic", movement="clonic", start_seconds=2.0, end_seconds=2 + seconds, rate_hz=(first, last)
+    )
     times = np.linspace(2.0, 2 + seconds, 2000)
     rate = np.gradient(falling_phase(times, phase), times) / (2 * np.pi)
     assert rate[1] == pytest.approx(first, rel=0.02)
@@ -110,7 +114,8 @@ def test_phases_tile_the_recording_and_fit_the_label(label, seed):
     assert edges == sorted(set(edges))
     assert all(a.end_seconds == b.start_seconds for a, b in zip(plan.phases, plan.phases[1:], strict=False))
     names = [phase.name for phase in plan.phases]
-    assert names == (["before", "focal", "after"] if label == "FOS" else ["before", "focal", "tonic", "clonic", "after"])
+    middle = ["focal"] if label == "FOS" else ["focal", "tonic", "clonic"]
+    assert names == ["before", *middle, "after"]
     assert 15 <= plan.offset_seconds - plan.onset_seconds <= 40
     assert plan.semiology in FOCAL_KINDS
     if label == "TCS":

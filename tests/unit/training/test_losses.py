@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -37,6 +37,7 @@ labels = st.lists(st.integers(0, 2), min_size=3).map(lambda more: np.array([0, 1
 
 
 @pytest.mark.parametrize("rule", sorted(CLASS_WEIGHTS))
+@settings(deadline=None)
 @given(y_true=labels)
 def test_weights_are_positive_and_ignore_the_order(rule, y_true):
     weights = class_weights(y_true, num_classes=3, rule=rule)
@@ -44,6 +45,7 @@ def test_weights_are_positive_and_ignore_the_order(rule, y_true):
     np.testing.assert_array_equal(weights, class_weights(y_true[::-1], num_classes=3, rule=rule))
 
 
+@settings(deadline=None)
 @given(y_true=labels)
 def test_first_over_class_gives_all_classes_the_total_of_the_first(y_true):
     weights = class_weights(y_true, num_classes=3, rule="first_over_class")
@@ -52,6 +54,7 @@ def test_first_over_class_gives_all_classes_the_total_of_the_first(y_true):
     np.testing.assert_allclose(weights * counts, counts[0])
 
 
+@settings(deadline=None)
 @given(y_true=labels)
 def test_inverse_frequency_is_that_of_scikit_learn(y_true):
     expected = compute_class_weight("balanced", classes=np.arange(3), y=y_true)

@@ -64,18 +64,18 @@ def test_25_random_reads_equal_streaming(kind, made, factory):
 
 
 def test_far_jumps_within_one_read_seek_and_stay_exact(made, factory):
-    path, times = made("mpeg2-ts", num_frames=1500)
-    wanted = np.arange(5, 1500, 290)
+    path, times = made("mpeg2-ts", num_frames=1200)
+    wanted = np.arange(5, 1200, 290)
     with FrameReader(path) as reader:
         frames = list(reader.read(times[wanted]))
         assert _codes(factory, frames) == wanted.tolist()
-        assert reader.num_packets_read < 700
+        assert reader.num_packets_read < 650
 
 
 @pytest.mark.parametrize("kind_name", ["h264-mp4", "h264-ts", "mpeg2-ps", "mpeg2-avi", "hevc-mkv"])
 def test_cost_of_a_late_read_does_not_grow_with_the_length(made, factory, kind_name):
     costs = []
-    for num_frames in (300, 3000):
+    for num_frames in (200, 1200):
         path, times = made(kind_name, num_frames=num_frames)
         with FrameReader(path) as reader:
             (frame,) = reader.read(times[-20:-19])
@@ -89,7 +89,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path, factory):
     picture = factory.draw_picture(0, size=(640, 480))
     path = tmp_path / "long.mpg"
     times = factory.make_video(
-        path, codec="mpeg2", num_frames=400, size=(640, 480), draw=lambda number, size: picture
+        path, codec="mpeg2", num_frames=240, size=(640, 480), draw=lambda number, size: picture
     )
     with FrameReader(path) as reader:
         for _ in reader.read(times[:40]):
@@ -98,7 +98,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path, factory):
         for _ in reader.read(times[40:]):
             pass
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert after - before < 40_000  # kB; 360 pictures would need 330,000
+    assert after - before < 40_000  # kB; 200 pictures would need 180,000
 
 
 def test_only_asked_pictures_are_converted(made, monkeypatch):
@@ -113,7 +113,7 @@ def test_only_asked_pictures_are_converted(made, monkeypatch):
     assert len(converted) == 10
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     asked=st.lists(st.floats(-0.5, 6.0), min_size=1, max_size=8), kind_name=st.sampled_from(["mkv", "mp4"])
 )
@@ -209,7 +209,7 @@ def test_depth_is_not_invented(made):
 
 
 def test_unknown_pixel_format(made):
-    with pytest.raises(ConfigError, match="Unknown pixel format 'rgb'. Did you mean rgb24"):
+    with pytest.raises(ConfigError, match=r"Unknown pixel format 'rgb'. Did you mean rgb24"):
         FrameReader(made("h264-mp4")[0], pixel_format="rgb")
 
 
@@ -224,6 +224,14 @@ def test_max_hold_must_be_positive(made):
 def test_times_must_ascend(made, times, message):
     with FrameReader(made("h264-mp4")[0]) as reader, pytest.raises(ValueError, match=message):
         reader.read(np.array(times))
+
+
+def test_a_closed_reader_says_so(made):
+    path, times = made("h264-mp4")
+    with FrameReader(path) as reader:
+        pass
+    with pytest.raises(ValueError, match=r"The reader of h264-mp4.mp4 is closed. Open another one"):
+        reader.read(times)
 
 
 def test_colours_are_kept(tmp_path):

@@ -44,5 +44,5 @@ def test_length_counts(tmp_path):
 
 
 def test_absent_file(tmp_path):
-    with pytest.raises(VideoError, match="gone.mp4 must be a video file, but it does not exist"):
+    with pytest.raises(VideoError, match=r"gone.mp4 must be a video file, but it does not exist"):
         fingerprint(tmp_path / "gone.mp4")

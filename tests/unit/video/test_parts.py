@@ -108,7 +108,7 @@ def test_parts_of_different_size_are_refused(table, factory):
 
 def test_an_absent_part_is_named(table):
     lost = _write(table.parent / "lost.parts.tsv", [("path", "start_seconds"), ("a.mpg", 0), ("gone.mp4", 2)])
-    with pytest.raises(VideoError, match="gone.mp4 must be a video file, but it does not exist"):
+    with pytest.raises(VideoError, match=r"gone.mp4 must be a video file, but it does not exist"):
         open_reader(lost)
 
 

@@ -27,9 +27,9 @@ def test_index_lists_every_frame_where_the_reader_finds_it(kind, made):
 @pytest.mark.parametrize(
     "kind_name", ["h264-mp4", "h264-open-gop-mkv", "mpeg2-ps", "mpeg2-ts", "mpeg2-avi", "h264-vfr-mkv"]
 )
-@pytest.mark.parametrize("bounds", [(0.0, 1.0), (20.0, 21.0), (35.5, 36.1), (39.0, 80.0), (100.0, 101.0)])
+@pytest.mark.parametrize("bounds", [(0.0, 1.0), (20.0, 21.0), (35.5, 36.1), (47.0, 80.0), (100.0, 101.0)])
 def test_index_of_a_span_is_that_part_of_the_whole(made, kind_name, bounds):
-    path, _ = made(kind_name, num_frames=1000)
+    path, _ = made(kind_name, num_frames=1200)
     whole = index_packets(path)
     interval = Interval(start_seconds=bounds[0], end_seconds=bounds[1])
     span = index_packets(path, interval)
@@ -79,7 +79,7 @@ def test_gap_is_no_variable_rate(tmp_path, factory):
 
 @pytest.mark.parametrize("kind_name", ["h264-mp4", "mpeg2-ps", "h264-ts", "mpeg2-avi"])
 def test_probe_does_not_read_the_whole_file(made, kind_name):
-    with FrameReader(made(kind_name, num_frames=3000)[0]) as reader:
+    with FrameReader(made(kind_name, num_frames=1200)[0]) as reader:
         assert reader.num_packets_read < 400
 
 

@@ -1,0 +1,205 @@
+"""What ``check`` finds in tables and videos."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from semioscope.cohort import TASKS, Task, check_cohort
+from semioscope.video import VideoWriter
+
+
+def make_video(path, *, seconds=3.0, fps=10, seed=0, times=None):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    with VideoWriter(path, width=64, height=48, fps=fps) as writer:
+        for number in range(round(seconds * fps)):
+            picture = rng.integers(0, 255, (48, 64, 3), dtype=np.uint8)
+            if times is None:
+                writer.write(picture)
+            else:
+                writer.write(picture, pts_seconds=float(times[number]))
+    return path
+
+
+@pytest.fixture
+def with_videos(write):
+    """A valid cohort with three short videos."""
+    seizures = (
+        "seizure_id\trecording_id\tonset\tclonic_onset\toffset\tseizure_type\n"
+        "s1\tr1-large r1-small\t0.5\t1\t2.5\tTCS\ns2\tr2\t0\tn/a\t3.0\tFOS\ns3\tr3\t1\t2\t2.9\tTCS\n"
+        "s4\tr1-large\t0\tn/a\t1\tFOS\n"
+    )
+    folder = write(patients="patient_id\np1\np2\np3\n", seizures=seizures)
+    for number in (1, 2, 3):
+        make_video(folder / "videos" / f"r{number}.mp4", seed=number)
+    return folder
+
+
+def told(folder, **options):
+    return [f"{found.severity} {found}" for found in check_cohort(folder, **options)]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_good_cohort_has_no_problems(with_videos, full):
+    assert told(with_videos, full=full) == []
+
+
+def test_missing_videos_name_the_nearest_file(with_videos):
+    (with_videos / "videos" / "r2.mp4").rename(with_videos / "videos" / "r2x.mp4")
+    (message,) = told(with_videos)
+    assert message.startswith(
+        "error recordings.tsv row 4 (recording r2): path r2.mp4 must exist, but does not. Did you mean r2x.mp4 or"
+    )
+
+
+def test_what_is_no_video_is_named(with_videos):
+    (with_videos / "videos" / "r2.mp4").write_text("no video")
+    (with_videos / "videos" / "r3.mp4").unlink()
+    (with_videos / "videos" / "r3.mp4").mkdir()
+    first, second = told(with_videos)
+    assert first.startswith("error recordings.tsv row 4 (recording r2): ")
+    assert "r2.mp4" in first
+    assert "path r3.mp4 must be a video file, but is a folder" in second
+
+
+def test_empty_and_cut_files_are_named(with_videos):
+    content = (with_videos / "videos" / "r2.mp4").read_bytes()
+    (with_videos / "videos" / "r2.mp4").write_bytes(b"")
+    (with_videos / "videos" / "r3.mp4").write_bytes(content[: len(content) // 2])
+    messages = told(with_videos)
+    assert any("(recording r2)" in message for message in messages)
+    assert any("(recording r3)" in message for message in messages)
+
+
+def test_annotations_past_the_end_are_named(with_videos):
+    text = (with_videos / "seizures.tsv").read_text()
+    (with_videos / "seizures.tsv").write_text(text.replace("2.9", "3.2").replace("0\tn/a\t3.0", "7\tn/a\t9"))
+    first, second = told(with_videos)
+    assert first.startswith(
+        "error seizures.tsv row 3 (seizure s2): onset 7.0 must lie within recording r2, which ends at 3.00 s"
+    )
+    assert second.startswith("error seizures.tsv row 4 (seizure s3): offset 3.2 must lie within recording r3")
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_one_video_under_two_patients_is_an_error(with_videos, full):
+    shutil.copy(with_videos / "videos" / "r2.mp4", with_videos / "videos" / "r3.mp4")
+    (message,) = told(with_videos, full=full)
+    assert message.startswith(
+        "error recordings.tsv row 5 (recording r3): shows the same video as recording r2 (row 4), but is "
+        "of patient p3"
+    )
+
+
+def test_two_people_in_one_picture_are_a_warning(with_videos):
+    recordings = (
+        "recording_id\tpatient_id\tpath\tregion\nr1-large\tp1\tvideos/r1.mp4\t0 0 0.5 1\n"
+        "r1-small\tp1\tvideos/r2.mp4\tn/a\nr2\tp2\tvideos/r1.mp4\t0.5 0 0.5 1\nr3\tp3\tvideos/r3.mp4\tn/a\n"
+    )
+    (with_videos / "recordings.tsv").write_text(recordings)
+    (message,) = told(with_videos)
+    assert message.startswith("warning recordings.tsv row 4 (recording r2): shows the same video")
+    assert message.endswith("unless the picture really shows two people.")
+
+
+def test_the_same_picture_twice_is_an_error(with_videos):
+    text = (with_videos / "recordings.tsv").read_text().replace("0 0 0.4 0.4", "0 0 1 1")
+    (with_videos / "recordings.tsv").write_text(text)
+    (message,) = told(with_videos)
+    assert message.startswith(
+        "error recordings.tsv row 3 (recording r1-small): must differ from recording r1-large (row 2) in content or"
+    )
+
+
+def test_a_variable_frame_rate_is_a_warning(with_videos):
+    times = np.cumsum(np.resize([0.1, 0.05, 0.2, 0.1], 30)) - 0.1
+    make_video(with_videos / "videos" / "r2.mp4", seed=2, times=times)
+    (message,) = told(with_videos)
+    assert message.startswith("warning recordings.tsv row 4 (recording r2): r2.mp4 has a variable frame rate")
+
+
+def test_a_parts_list_is_one_recording(with_videos):
+    (with_videos / "videos" / "r2.mp4").rename(with_videos / "videos" / "a.mp4")
+    make_video(with_videos / "videos" / "b.mp4", seed=9)
+    parts = with_videos / "videos" / "r2.parts.tsv"
+    parts.write_text("path\tstart_seconds\na.mp4\t0\nb.mp4\t10\n")
+    for name, old, new in (
+        ("recordings", "r2.mp4", "r2.parts.tsv"),
+        ("seizures", "0\tn/a\t3.0", "10\tn/a\t12.9"),
+    ):
+        table = with_videos / f"{name}.tsv"
+        table.write_text(table.read_text().replace(old, new))
+    assert told(with_videos) == []
+    parts.write_text("path\tstart_seconds\na.mp4\t0\nc.mp4\t10\n")
+    (message,) = told(with_videos)
+    assert "r2.parts.tsv: path c.mp4 must exist, but does not" in message
+    parts.write_text("path\tbegin\na.mp4\t0\n")
+    assert "must have the columns path and start_seconds" in told(with_videos)[0]
+
+
+def test_depth_files_must_exist(with_videos):
+    table = with_videos / "recordings.tsv"
+    lines = table.read_text().splitlines()
+    table.write_text(
+        "\n".join([f"{lines[0]}\tdepth_path", *(f"{line}\tn/a" for line in lines[1:-1]), f"{lines[-1]}\td"])
+    )
+    assert "(recording r3): depth_path d must exist, but does not" in told(with_videos)[0]
+
+
+def test_problems_of_tables_and_videos_come_together(with_videos):
+    (with_videos / "videos" / "r3.mp4").unlink()
+    text = (with_videos / "seizures.tsv").read_text().replace("0.5\t1\t2.5", "0.5\t0.2\t2.5")
+    (with_videos / "seizures.tsv").write_text("\ufeff" + text.replace("\n", "\r\n"))
+    messages = told(with_videos)
+    assert len(messages) == 4
+    assert "(recording r3): path r3.mp4 must exist" in messages[0]
+    assert "clonic_onset 0.2 must lie between onset 0.5 and offset 2.5" in messages[3]
+    assert [message.split()[0] for message in messages] == ["error", "warning", "warning", "error"]
+
+
+def test_a_class_with_one_patient_is_a_warning(with_videos):
+    text = (with_videos / "seizures.tsv").read_text().replace("1\t2\t2.9\tTCS", "1\tn/a\t2.9\tFOS")
+    (with_videos / "seizures.tsv").write_text(text)
+    (message,) = told(with_videos)
+    assert message.startswith(
+        "warning seizures.tsv: class TCS of task fos-vs-tcs must have at least two patients"
+    )
+    assert "has 1 patient" in message
+
+
+def test_the_classes_of_a_task_that_is_asked_for_are_checked(with_videos):
+    (message,) = [text for text in told(with_videos, task=TASKS["es-vs-pnes"]) if "PNES" in text]
+    assert "has no patient" in message
+    sides = Task(name="sides", column="side", classes={"l": ["l"], "r": ["r"]})
+    assert "error seizures.tsv: task sides needs a column side" in told(with_videos, task=sides)[0]
+
+
+def test_contradicting_labels_and_times_are_a_warning(with_videos):
+    text = (with_videos / "seizures.tsv").read_text().replace("0\tn/a\t3.0\tFOS", "0\t1\t3.0\tFOS")
+    (with_videos / "seizures.tsv").write_text(text)
+    (message,) = told(with_videos)
+    assert message.startswith(
+        "warning seizures.tsv row 3 (seizure s2): seizure_type is 'FOS', but there is a clonic"
+    )
+
+
+def test_seizures_in_contextual_recordings_and_silent_patients_are_warnings(write):
+    recordings = "recording_id\tpatient_id\tpath\trole\nr\tp1\tn/a\tcontextual\n"
+    folder = write(recordings=recordings, seizures="seizure_id\trecording_id\tonset\toffset\ns\tr\t1\t2\n")
+    first, second = told(folder)
+    assert first.startswith("warning patients.tsv: these patients have no recording: p2, p3.")
+    assert "recording r has the role contextual (free of seizures), but a seizure is in it" in second
+
+
+def test_a_wrong_folder_is_a_problem_not_an_exception(tmp_path):
+    assert "must be a cohort folder, but does not exist" in told(tmp_path / "none")[0]
+    (tmp_path / "file").write_text("")
+    assert "must be a cohort folder, but is a file" in told(tmp_path / "file")[0]
+
+
+def test_progress_names_the_videos(with_videos, capsys):
+    from semioscope.core.progress import make_progress
+
+    check_cohort(with_videos, progress=make_progress("json"))
+    assert '"stage": "check", "total": 3' in capsys.readouterr().err
