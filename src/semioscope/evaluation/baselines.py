@@ -52,10 +52,10 @@ class Baseline:
 
 
 BASELINES: dict[str, Baseline] = {
-    "majority": Baseline(title="always the most frequent class", trait=None),
-    "duration": Baseline(title="duration of the event alone", trait="duration_seconds"),
-    "motion_energy": Baseline(title="mean motion energy", trait="motion_energy"),
-    "band_power": Baseline(title="band power of movement, 2-6 Hz", trait="band_power"),
+    "majority": Baseline(title="most frequent class", trait=None),
+    "duration": Baseline(title="duration alone", trait="duration_seconds"),
+    "motion_energy": Baseline(title="motion energy", trait="motion_energy"),
+    "band_power": Baseline(title="band power 2-6 Hz", trait="band_power"),
 }
 
 

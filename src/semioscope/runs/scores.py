@@ -1,5 +1,6 @@
 """``scores.json``: every figure of the report, with its interval."""
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import EventScores, ViewScore
 from semioscope.scoring import (
     METRICS,
+    UndefinedScoreWarning,
     bootstrap_curve,
     bootstrap_patients,
     confusion,
@@ -53,6 +55,21 @@ def run_scores(
         fold_results: What each fold wrote.
         facts: What else the report shows: ``run``, ``decode``, ``notes``, ``bundle``.
     """
+    with warnings.catch_warnings():
+        # what is undefined is NaN in the file and "undefined" in the report, with its reason
+        warnings.simplefilter("ignore", UndefinedScoreWarning)
+        return _content(plan, views, events, baselines, fold_results=fold_results, facts=facts)
+
+
+def _content(
+    plan: RunPlan,
+    views: Sequence[ViewScore],
+    events: EventScores,
+    baselines: Mapping[str, EventScores],
+    *,
+    fold_results: Mapping[int, Mapping[str, Any]],
+    facts: Mapping[str, Any],
+) -> dict[str, Any]:
     classes = plan.classes
     seed = plan.config.seed
     binary = len(classes) == 2
