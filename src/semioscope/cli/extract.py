@@ -57,9 +57,10 @@ def command(
         store=default_store(cohort, store=store),
     )
     print(plan.describe())
-    again = f"semioscope extract {cohort} --backbone {backbone} --task {task}"
     if plan_only:
-        print(f"Next: {again}")
+        for failure in plan.failures:
+            print(f"Recording {failure.recording_id}: {failure.message}")
+        print("Next: the same command without --plan")
         return
     report = extract(plan, executor=runner, progress=display)
     print(report.describe())

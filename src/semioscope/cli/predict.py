@@ -131,14 +131,13 @@ def _from_table(videos: list[Path], table: Path) -> "list[PredictionRequest]":
         raise CohortError("\n".join(faults))
     requests: dict[str, PredictionRequest] = {}
     for row in rows:
-        recordings = row.values["recording_id"]
-        named = list(recordings) if isinstance(recordings, tuple) else [str(recordings)]
+        named = str(row.values["recording_id"]).replace(",", " ").split()
         found = [by_name[name] for name in named if name in by_name]
         if not found:
             continue
         event_id = str(row.values["seizure_id"])
         try:
-            start, end = parse_seconds(str(row.values["onset"])), parse_seconds(str(row.values["offset"]))
+            start, end = parse_seconds(row.text("onset") or ""), parse_seconds(row.text("offset") or "")
         except ValueError as err:
             msg = f"{table.name} row {row.number} (seizure {event_id}): a time {err}."
             raise CohortError(msg) from err

@@ -1,6 +1,6 @@
 """Features: the store, and the extraction that fills it."""
 
-from semioscope.features.extract import EventFeatures, ExtractionReport, extract, load_features
+from semioscope.features.extract import ExtractionReport, extract
 from semioscope.features.key import BackboneChoice, FeatureKey, load_backbone
 from semioscope.features.plan import (
     EventClips,
@@ -10,6 +10,7 @@ from semioscope.features.plan import (
     feature_key,
     plan_extraction,
 )
+from semioscope.features.reading import EventFeatures, load_features
 from semioscope.features.store import Block, FeatureStore
 from semioscope.features.stream import ClipFeatures, StreamStatistics, ViewClips, stream_features
 

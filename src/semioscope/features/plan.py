@@ -150,6 +150,9 @@ class ExtractionPlan:
                       for column, (cell, width) in enumerate(zip(row, widths, strict=True)))
             for row in rows
         ]  # fmt: skip
+        if self.failures:
+            names = ", ".join(failure.recording_id for failure in self.failures)
+            lines.append(f"Cannot be read and will be left out: {names}.")
         return "\n".join(line.rstrip() for line in lines)
 
 

@@ -36,9 +36,6 @@ from semioscope.video import (
     probe,
 )
 
-LEAST_HEVC = (64, 36)
-"""Width and height below which the encoder of HEVC was seen to end the process."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenVideo:
@@ -196,10 +193,11 @@ def write_views(work: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _check_size(small: UInt8[np.ndarray, "height width 3"], codec: str, recording_id: str) -> None:
     height, width = small.shape[:2]
-    if codec == "hevc" and (width < LEAST_HEVC[0] or height < LEAST_HEVC[1]):
+    least = CODECS[codec].smallest
+    if width < least[0] or height < least[1]:
         msg = (
-            f"Pictures of recording {recording_id} must be at least {LEAST_HEVC[0]}x{LEAST_HEVC[1]} pixels for hevc, "
-            f"got {width}x{height}: the encoder breaks on smaller ones. Use --codec h264."
+            f"Pictures of recording {recording_id} must be at least {least[0]}x{least[1]} pixels for {codec}, "
+            f"got {width}x{height}. Use --codec h264."
         )
         raise VideoError(msg)
 

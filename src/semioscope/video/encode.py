@@ -34,6 +34,7 @@ class CodecSpec:
         quality: Default quality; None for a lossless codec. Lower is better and larger.
         qualities: Smallest and largest quality allowed.
         options: For the encoder.
+        smallest: Least width and height.
         note: For people.
     """
 
@@ -44,6 +45,7 @@ class CodecSpec:
     qualities: tuple[int, int]
     options: tuple[tuple[str, str], ...]
     note: str
+    smallest: tuple[int, int] = (1, 1)
 
 
 CODECS: dict[str, CodecSpec] = {
@@ -64,6 +66,7 @@ CODECS: dict[str, CodecSpec] = {
         qualities=(0, 51),
         options=(("preset", "veryfast"),),
         note="smaller than h264 at the same quality; browsers do not play it",
+        smallest=(64, 36),  # below this libx265 has ended the whole process
     ),
     "ffv1": CodecSpec(
         encoder="ffv1",
@@ -231,8 +234,9 @@ class VideoWriter:
             raise ConfigError(
                 unknown_name(f"pixel format of {self._codec}", self.pixel_format, spec.pixel_formats)
             )
-        if self.width < 1 or self.height < 1:
-            msg = f"width and height must be 1 or more, got {self.width}x{self.height}."
+        if self.width < spec.smallest[0] or self.height < spec.smallest[1]:
+            least = "x".join(map(str, spec.smallest))
+            msg = f"A {self._codec} picture must be at least {least} pixels, got {self.width}x{self.height}."
             raise ConfigError(msg)
         if self.pixel_format == "yuv420p" and (self.width % 2 or self.height % 2):
             msg = (
@@ -251,7 +255,9 @@ class VideoWriter:
     def _opened(self) -> av.video.stream.VideoStream:
         if self._stream is not None:
             return self._stream
-        muxer = {"movflags": "+faststart"} if self.path.suffix.lower() in (".mp4", ".mov") else {}
+        muxer = {"fflags": "+bitexact"}  # else Matroska draws a random id, and equal pictures differ in bytes
+        if self.path.suffix.lower() in (".mp4", ".mov"):
+            muxer["movflags"] = "+faststart"
         container = av.open(f"file:{self._temporary}", mode="w", options=muxer)
         self._container = container
         stream = container.add_stream(self._spec.encoder, rate=self.fps, options=self._options())

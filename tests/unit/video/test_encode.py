@@ -207,7 +207,12 @@ def test_file_that_may_not_grow(tmp_path, codec, suffix, limit):
             {"width": 65, "height": 49},
             "width and height must be even for h264 with yuv420p, got 65x49. Crop or pad",
         ),
-        ("a.mp4", {"width": 0}, "width and height must be 1 or more, got 0x96"),
+        (
+            "a.mkv",
+            {"width": 48, "height": 34, "codec": "hevc"},
+            "hevc picture must be at least 64x36 pixels, got 48x34",
+        ),
+        ("a.mp4", {"width": 0}, "must be at least 1x1 pixels, got 0x96"),
         ("a.mp4", {"pixel_format": "yuv422p"}, "Unknown pixel format of h264 'yuv422p'"),
         ("a.mp4", {"quality": 99}, r"The quality of h264 must lie from 0 \(best\) to 51, got 99"),
         ("a.mkv", {"codec": "ffv1", "quality": 3}, "ffv1 is lossless and takes no quality, got 3"),
@@ -263,3 +268,15 @@ def test_mp4_plays_while_it_loads(tmp_path, factory):
     data = path.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
     assert probe(path).codec == "h264"
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_equal_pictures_give_equal_bytes(tmp_path, suffix):
+    contents = []
+    for name in ("a", "b"):
+        path = tmp_path / f"{name}{suffix}"
+        with VideoWriter(path, width=64, height=48, fps=10, codec="h264") as writer:
+            for level in range(5):
+                writer.write(np.full((48, 64, 3), level * 40, np.uint8))
+        contents.append(path.read_bytes())
+    assert contents[0] == contents[1]
