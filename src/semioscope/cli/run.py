@@ -35,6 +35,7 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
 ) -> None:
     """Run a recipe on a cohort and write a report."""
+    from semioscope.core.errors import ConfigError
     from semioscope.core.progress import make_progress
     from semioscope.recipes import apply_overrides, make_config, read_config
     from semioscope.report import write_report
@@ -52,6 +53,10 @@ def command(
         "seed": None if seed is None else str(seed),
         "report.thumbnails": thumbnails if thumbnails is None else f"'{thumbnails}'",
     }
+    for setting in settings or []:
+        if setting.partition("=")[0].strip() in ("protocol", "recipe"):
+            msg = f"--set {setting} would change the name only. Give the recipe first, and --protocol NAME."
+            raise ConfigError(msg)
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
     if task is not None:
         from semioscope.cohort import read_task

@@ -8,12 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from semioscope.core.errors import ConfigError
 from semioscope.core.files import digest, file_sha256, write_json
 from semioscope.evaluation.examples import ExampleTable, read_examples
 from semioscope.execution import Unit
 from semioscope.models import Aggregator, AggregatorConfig, restore, save
 from semioscope.plans import ClipPlan, SegmentPlan
+from semioscope.scoring import fit_threshold
 from semioscope.splits import Fold
 from semioscope.training import (
     FitResult,
@@ -107,7 +110,8 @@ def run_fold(task: FoldTask) -> dict[str, Any]:
         )
         scored = [] if task.fold.index == FINAL else table.positions(task.fold.test)
         rows = score_views(model, table, scored, segments=task.segments, clips=task.clips)
-    facts = {"fold": task.fold.index, "best_epoch": result.best_epoch}
+        threshold = _inner_threshold(task, table, model)
+    facts = {"fold": task.fold.index, "best_epoch": result.best_epoch, "threshold": threshold}
     save(task.weights, model, task.aggregator, facts=facts)
     history = {name: [float(value) for value in values] for name, values in result.history.items()}
     write_json(task.result, {**facts, "history": history, "views": rows})
@@ -132,6 +136,24 @@ def _fitted(task: FoldTask, table: ExampleTable) -> FitResult:
         fold="final" if task.fold.index == FINAL else task.fold.index,
         epochs=task.epochs,
     )
+
+
+def _inner_threshold(task: FoldTask, table: ExampleTable, model: Aggregator) -> float | None:
+    """Return the threshold that serves the inner validation events best; None where there are none.
+
+    Methods: section 0, protocol ``patient``. Events that are also tested choose nothing.
+    """
+    inner = set(task.fold.validation) - set(task.fold.test)
+    chosen = table.positions(inner)
+    if task.num_classes != 2 or not chosen or inner != set(task.fold.validation):
+        return None
+    by_event: dict[str, list[float]] = {}
+    rows = score_views(model, table, chosen, segments=task.segments, clips=task.clips)
+    for row in rows:
+        by_event.setdefault(row["event_id"], []).append(row["scores"][1])
+    truth = {table.views[i].event_id: table.views[i].y_true for i in chosen}
+    y_true = np.array([truth[event_id] for event_id in by_event], dtype=np.int64)
+    return fit_threshold(y_true, np.array([np.mean(scores) for scores in by_event.values()]))
 
 
 def score_views(

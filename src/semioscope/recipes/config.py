@@ -67,8 +67,8 @@ class ReportConfig(Config):
 class RunConfig(Config):
     """Every setting of a run. Written to config.yaml; that file can be run again."""
 
-    recipe: str
-    """The recipe that this configuration began as."""
+    recipe: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """The recipe that this configuration began as; also the name of the bundle."""
     protocol: str = "patient"
     """The protocol that set folds and selection."""
     seed: int = Field(default=0, ge=0)

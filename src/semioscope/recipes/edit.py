@@ -1,5 +1,6 @@
 """Reading, writing and changing a run's configuration; a misspelt key is an error with the nearest valid one."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -9,6 +10,18 @@ from pydantic import BaseModel, ValidationError
 
 from semioscope.core.errors import ConfigError, nearest_names
 from semioscope.recipes.config import RunConfig
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which only true and false are truth values; on, off, yes and no are words, as in YAML 1.2."""
+
+
+_BOOL = "tag:yaml.org,2002:bool"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOL]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOL, re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 
 
 def updated(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
@@ -39,7 +52,7 @@ def apply_overrides(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
             msg = f"--set needs key=value, got {override!r}. Write for example --set training.epochs=100."
             raise ConfigError(msg)
         try:
-            value = yaml.safe_load(text)
+            value = yaml.load(text, Loader=_Loader)
         except yaml.YAMLError as err:
             msg = f"--set {key}: the value must be YAML, got {text!r}. Put text with special signs in quotes."
             raise ConfigError(msg) from err
@@ -63,7 +76,7 @@ def read_config(path: Path) -> RunConfig:
         ConfigError: If the file is absent, not YAML, or holds an unknown key or a bad value.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError as err:
         msg = f"{path} does not exist. Give a recipe's name or the config.yaml of a run."
         raise ConfigError(msg) from err
@@ -95,9 +108,13 @@ def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in changes.items():
         old = result.get(key)
-        nested = isinstance(value, Mapping) and key not in ("task", "classes")
+        nested = isinstance(value, Mapping) and key != "classes" and not _is_whole_task(key, value)
         result[key] = _merged(old, value) if nested and isinstance(old, dict) else value
     return result
+
+
+def _is_whole_task(key: str, value: Mapping[str, Any]) -> bool:
+    return key == "task" and {"name", "column", "classes"} <= set(value)
 
 
 def _refuse_unknown_keys(content: Mapping[str, Any], section: type[BaseModel], prefix: str) -> None:

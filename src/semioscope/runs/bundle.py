@@ -3,6 +3,7 @@
 ``docs/formats.md``, section "Model bundle".
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from semioscope.core.config import Config
 from semioscope.core.errors import StoreError
-from semioscope.core.files import read_json, write_bytes, write_json, write_text
+from semioscope.core.files import write_bytes, write_json, write_text
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.core.records import Region
 from semioscope.models import Aggregator, AggregatorConfig
@@ -113,19 +114,34 @@ def read_bundle(path: Path) -> Bundle:
         found = sorted(item.name for item in path.glob("**/*.semio"))[:3] if path.is_dir() else []
         hint = f"There is {', '.join(found)} in it." if found else "A run leaves one in RUN/models."
         raise StoreError(msg + hint)
-    content = read_json(path / "bundle.json")
-    version = content.get("schema_version", 0) if isinstance(content, dict) else 0
-    if version > SCHEMA_VERSION:
+    facts = _read_facts(path)
+    model = load_aggregator(path / "aggregator.safetensors")
+    if model.num_classes != len(facts.classes):
+        msg = (
+            f"The parts of the bundle {path} do not belong together: bundle.json names {len(facts.classes)} "
+            f"classes, aggregator.safetensors has {model.num_classes}. Copy the whole bundle again."
+        )
+        raise StoreError(msg)
+    return Bundle(path=path, facts=facts, model=model)
+
+
+def _read_facts(path: Path) -> BundleFacts:
+    try:
+        content = json.loads((path / "bundle.json").read_text(encoding="utf-8"))
+    except (ValueError, OSError) as err:
+        msg = f"{path / 'bundle.json'} must be JSON that can be read: {err}. Copy the bundle again."
+        raise StoreError(msg) from err
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
         msg = f"{path} was made by a newer semioscope (format {version}, this one reads {SCHEMA_VERSION}). Update it."
         raise StoreError(msg)
     try:
-        facts = BundleFacts.model_validate(content)
+        return BundleFacts.model_validate(content)
     except ValidationError as err:
         first = err.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = ".".join(str(part) for part in first["loc"]) or "content"
         msg = f"{path / 'bundle.json'} is damaged: {key}: {first['msg']}. Copy the bundle again."
         raise StoreError(msg) from err
-    return Bundle(path=path, facts=facts, model=load_aggregator(path / "aggregator.safetensors"))
 
 
 def _numbers(region: Region | None) -> tuple[float, float, float, float] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from semioscope.core.errors import ConfigError, StoreError
-from semioscope.core.files import sweep_temporaries, write_json, write_text
+from semioscope.core.files import read_json, sweep_temporaries, write_json, write_text
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.core.provenance import provenance
 from semioscope.recipes import RunConfig, dump_config, read_config
@@ -94,7 +94,7 @@ def _same_run(folder: RunFolder, config: RunConfig, *, cohort_hash: str, folds_d
         raise ConfigError(msg)
     if not folder.request.exists():
         return
-    request = json.loads(folder.request.read_text(encoding="utf-8"))
+    request = read_json(folder.request)
     if request.get("cohort_hash") != cohort_hash:
         msg = (
             f"The tables of the cohort changed since the run in {folder.path} began. "

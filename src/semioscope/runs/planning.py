@@ -20,7 +20,7 @@ from semioscope.models import AGGREGATORS
 from semioscope.networks import BackboneSpec, backbone_spec, band_limit
 from semioscope.networks.motion import CLIP_SECONDS, MIN_FRAMES
 from semioscope.plans import ClipPlan
-from semioscope.recipes import RunConfig
+from semioscope.recipes import PROTOCOLS, RunConfig
 from semioscope.splits import PATIENT_RULES, FoldPlan, check_leakage, make_folds, read_folds
 from semioscope.training import CLASS_WEIGHTS, LOSSES, OPTIMIZERS
 from semioscope.video import probe
@@ -148,7 +148,7 @@ def plan_run(
         folds, folds_digest = _made_folds(config, cohort, selection), ""
     check_leakage(folds, allow_shared_patients=config.folds.rule not in PATIENT_RULES)
     spec = backbone_spec(config.backbone.name)
-    clips = config.clips.plan(backbone_frames=spec.frames_per_clip)
+    clips = _clips(config, spec)
     needs_motion = any(BASELINES[name].trait in ("motion_energy", "band_power") for name in config.baselines)
     yardstick = _yardstick_clips(cohort, selection.events) if needs_motion else None
     notes = [*folds.notes, *selection.warnings]
@@ -184,6 +184,7 @@ def _made_folds(config: RunConfig, cohort: Cohort, selection: EventSelection) ->
 def _check_names(config: RunConfig) -> None:
     backbone_spec(config.backbone.name)
     chosen: dict[str, tuple[str, Mapping[str, object]]] = {
+        "protocol": (config.protocol, PROTOCOLS),
         "aggregator.name": (config.aggregator.name, AGGREGATORS),
         "training.optimizer": (config.training.optimizer, OPTIMIZERS),
         "training.loss": (config.training.loss, LOSSES),
@@ -193,6 +194,23 @@ def _check_names(config: RunConfig) -> None:
     for key, (name, allowed) in chosen.items():
         if name not in allowed:
             raise ConfigError(unknown_name(f"value of {key}", name, allowed))
+
+
+def _clips(config: RunConfig, spec: BackboneSpec) -> ClipPlan:
+    """Return the clips of the backbone; the one without a network takes 2 s at any frame rate."""
+    frames = _motion_frames(config.clips.fps) if spec.kind == "none" else spec.frames_per_clip
+    plan = config.clips.plan(backbone_frames=frames)
+    if plan.frames_per_clip < spec.min_frames:
+        msg = (
+            f"clips.frames_per_clip must be at least {spec.min_frames} for {spec.name}, got "
+            f"{plan.frames_per_clip}. Use --set clips.frames_per_clip=null for the backbone's own length."
+        )
+        raise ConfigError(msg)
+    return plan
+
+
+def _motion_frames(fps: float) -> int:
+    return max(MIN_FRAMES, round(CLIP_SECONDS * fps))
 
 
 def _check_events(selection: EventSelection) -> None:
@@ -219,6 +237,4 @@ def _yardstick_clips(cohort: Cohort, events: tuple[Event, ...]) -> ClipPlan:
             continue  # told as a failure when its features are wanted
     fps = min([YARDSTICK_FPS, *(rate for rate in rates.values() if rate > 0)])
     fps = max(1.0, round(fps, 3))
-    return ClipPlan(
-        fps=fps, frames_per_clip=max(MIN_FRAMES, round(CLIP_SECONDS * fps)), stride=max(1, round(fps))
-    )
+    return ClipPlan(fps=fps, frames_per_clip=_motion_frames(fps), stride=max(1, round(fps)))

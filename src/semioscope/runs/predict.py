@@ -1,7 +1,7 @@
 """Give videos to a trained model: only the frames of the clips that it looks at are decoded."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,14 @@ class PredictionRequest:
         videos: Files that show it: one, or one per camera.
         onset_seconds: Beginning; None means the beginning of the video.
         offset_seconds: End; None means the end of the video.
+        times: Onset and offset in single videos, in place of these, where the clocks of cameras differ.
     """
 
     event_id: str
     videos: tuple[Path, ...]
     onset_seconds: float | None = None
     offset_seconds: float | None = None
+    times: Mapping[Path, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +122,9 @@ def predict_event(
     statistics = StreamStatistics()
     num_frames = 0
     views: list[ViewPrediction] = []
-    for video in request.videos:
+    for video, name in zip(request.videos, _names(request.videos), strict=True):
         interval = _interval(request, video)
-        views += _predict_views(video, interval, shapes, bundle, backbone, statistics)
+        views += _predict_views(video, name, interval, shapes, bundle, backbone, statistics)
         num_frames += statistics.num_frames
         statistics = StreamStatistics()
     y_score = np.mean([view.y_score for view in views], axis=0)
@@ -161,11 +163,24 @@ def bundle_backbone(bundle: Bundle, *, engine: str | None = None, weights: str |
     return backbone
 
 
+def _names(videos: Sequence[Path]) -> list[str]:
+    """Return the stems of videos, with a number behind those that occur before."""
+    names: list[str] = []
+    for video in videos:
+        name, number = video.stem, 1
+        while name in names:
+            number += 1
+            name = f"{video.stem}-{number}"
+        names.append(name)
+    return names
+
+
 def _interval(request: PredictionRequest, video: Path) -> Interval:
     info = probe(video)
     duration = info.duration_seconds
-    onset = request.onset_seconds or 0.0
-    offset = duration if request.offset_seconds is None else request.offset_seconds
+    begin, end = request.times.get(video, (request.onset_seconds, request.offset_seconds))
+    onset = begin or 0.0
+    offset = duration if end is None else end
     if not np.isfinite(offset):
         msg = f"The length of {video.name} cannot be told from the file. Give the end of the event with --offset."
         raise VideoError(msg)
@@ -183,6 +198,7 @@ def _interval(request: PredictionRequest, video: Path) -> Interval:
 
 def _predict_views(
     video: Path,
+    video_name: str,
     interval: Interval,
     shapes: dict[str, ViewShape],
     bundle: Bundle,
@@ -239,13 +255,13 @@ def _predict_views(
             )
             raise VideoError(msg)
     return [
-        _view_prediction(video, name, interval, chosen[number], known[number], len(lost[number]), bundle)
+        _view_prediction(video_name, name, interval, chosen[number], known[number], len(lost[number]), bundle)
         for number, name in enumerate(shapes)
     ]
 
 
 def _view_prediction(
-    video: Path,
+    video_name: str,
     view: str,
     interval: Interval,
     chosen: np.ndarray,
@@ -272,7 +288,7 @@ def _view_prediction(
         representation = bundle.model.representation(x)[0].numpy()
     starts = clip_start_seconds(plan, chosen, event_start_seconds=interval.start_seconds)
     return ViewPrediction(
-        recording_id=f"{video.stem}-{view}",
+        recording_id=f"{video_name}-{view}",
         view=view,
         interval=interval,
         y_score=scores,

@@ -102,6 +102,9 @@ def _content(
         "notes": notes,
     }
     if binary:
+        inner, note = _inner_threshold(events, classes, fold_results, seed=seed)
+        content["event_inner_threshold"] = inner
+        content["notes"] += [note] if note else []
         content["fitted_threshold"] = fit_threshold(events.y_true, events.y_score[:, 1])
         content["curves"] = _curves(events, classes, seed=seed)
     return content
@@ -116,6 +119,41 @@ def _estimates(events: EventScores, classes: Sequence[str], *, seed: int) -> dic
         )
         for name, metric in metrics_for(len(classes)).items()
     }
+
+
+def _inner_threshold(
+    events: EventScores,
+    classes: Sequence[str],
+    fold_results: Mapping[int, Mapping[str, Any]],
+    *,
+    seed: int,
+) -> tuple[dict[str, Any], str]:
+    """Return the scores under the thresholds that the inner splits chose, and a sentence about them."""
+    chosen = {fold: result.get("threshold") for fold, result in fold_results.items()}
+    known = [value for value in chosen.values() if value is not None]
+    if not known:
+        return {}, ""
+    thresholds = np.array([THRESHOLD if chosen[fold] is None else chosen[fold] for fold in events.folds])
+    scores = {
+        name: asdict(
+            bootstrap_patients(
+                find_metric(name),
+                events.y_true,
+                events.y_score,
+                events.patients,
+                threshold=thresholds,
+                seed=seed,
+                class_names=classes,
+            )
+        )
+        for name in ("accuracy", "balanced_accuracy", "f1", "sensitivity", "specificity")
+    }
+    accuracy, balanced = (100 * scores[name]["value"] for name in ("accuracy", "balanced_accuracy"))
+    note = (
+        f"With the threshold chosen inside the training patients of each fold ({min(known):.2f} to {max(known):.2f} "
+        f"instead of {THRESHOLD:g}), accuracy is {accuracy:.1f} % and balanced accuracy {balanced:.1f} %."
+    )
+    return scores, note
 
 
 def _as_events(views: Sequence[ViewScore], num_classes: int) -> EventScores:

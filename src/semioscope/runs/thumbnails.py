@@ -30,8 +30,18 @@ def write_thumbnails(
     picture that cannot be read is left out; the failure of its recording has been told.
     """
     mode = plan.config.report.thumbnails
-    if mode == "off":
-        return []
+    written: list[Path] = []
+    if mode != "off":
+        written = _written(run, plan, scores, views)
+    for path in set((run / "thumbnails").glob("*.jpg")) - set(written):
+        path.unlink(missing_ok=True)  # of an earlier call, before a failed recording was mended
+    return written
+
+
+def _written(
+    run: Path, plan: RunPlan, scores: Mapping[str, Any], views: Sequence[ViewScore]
+) -> list[Path]:
+    mode = plan.config.report.thumbnails
     wanted = {event_id for chosen in scores["examples"].values() for event_id in chosen}
     predicted = {event["event_id"]: event["y_predicted"] for event in scores["events"]}
     written: list[Path] = []
