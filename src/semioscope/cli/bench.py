@@ -1,7 +1,6 @@
 """``semioscope bench``: measures the ratios that the documentation states, on this machine, in one run."""
 
 import importlib
-import json
 import operator
 import sys
 from pathlib import Path
@@ -20,10 +19,13 @@ _SIGNS = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 
 def command(
     names: Annotated[
-        list[str] | None, typer.Argument(help=f"Which [default: all]: {', '.join(BENCHMARKS)}.")
+        list[str] | None,
+        typer.Argument(help=f"Which [default: all]: {', '.join(BENCHMARKS)}.", metavar="NAME"),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Few repetitions, for a first impression.")] = False,
-    out: Annotated[Path | None, typer.Option("--json", help="Also write the figures as JSON.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--json", help="Also write the figures as JSON.", metavar="FILE")
+    ] = None,
 ) -> None:
     """Measure ratios as medians of interleaved runs. Let the machine be quiet meanwhile."""
     from semioscope.core.errors import ConfigError, unknown_name
@@ -47,7 +49,9 @@ def command(
     if out is not None:
         write_json(out, {"provenance": facts, "quick": quick, "results": results})
         print(f"\nWritten to {out}.")
-    print(f"\n{json.dumps(results)}")
+        print("Next: compare with docs/benchmarks.md.")
+    else:
+        print("\nNext: the same command with --json FILE keeps the figures.")
 
 
 def _benchmark(name: str) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semioscope.cli.options import ProgressOption
+from semioscope.cli.saying import say
 
 if TYPE_CHECKING:
     from semioscope.core.tables import Problem
@@ -22,7 +23,7 @@ FolderArgument = Annotated[Path, typer.Argument(help="Cohort folder.", metavar="
 TaskOption = Annotated[str, typer.Option("--task", help="Preset task, or a YAML file.", metavar="NAME")]
 
 
-@app.command("new", help="Make an empty cohort folder: three tables and a folder for videos.")
+@app.command("new", help="Make an empty cohort folder: three tables.")
 def new(folder: FolderArgument) -> None:
     """Make an empty cohort folder."""
     from semioscope.cohort import new_cohort
@@ -35,7 +36,7 @@ def new(folder: FolderArgument) -> None:
     print(f"      semioscope cohort check {folder}")
 
 
-@app.command("check", help="Report every problem of the tables and videos at once, with row and remedy.")
+@app.command("check", help="Report every problem of tables and videos at once.")
 def check(
     folder: FolderArgument,
     full: Annotated[
@@ -59,12 +60,12 @@ def check(
     print(f"Next: semioscope cohort summary {folder}")
 
 
-@app.command("summary", help="Print the figures of a cohort under a task, beside published ones.")
+@app.command("summary", help="Print the figures of a cohort beside published ones.")
 def summary(
     folder: FolderArgument,
     task: TaskOption = "fos-vs-tcs",
     min_duration_seconds: Annotated[
-        float, typer.Option("--min-duration-seconds", min=0, help="Leave out shorter seizures.")
+        float, typer.Option("--min-duration-seconds", min=0, help="Leave out shorter seizures.", metavar="N")
     ] = 15.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
@@ -82,7 +83,9 @@ def summary(
         print(json.dumps(json.loads(canonical_json(figures)), indent=1, ensure_ascii=False))
         return
     print(render_summary(figures))
-    print(f"\nNext: semioscope run RECIPE --cohort {folder} --out RUN")
+    from semioscope.recipes import RECIPES
+
+    print(f"\nNext: semioscope run {next(iter(RECIPES))} --cohort {folder} --out RUN")
 
 
 @importers.command("table", help="Import an annotation table: csv, tsv or xlsx.")
@@ -101,10 +104,12 @@ def import_table_command(
         list[str] | None, typer.Option("--drop", metavar="COLUMN", help="Leave a column out; repeat it.")
     ] = None,
     sheet: Annotated[
-        str | None, typer.Option("--sheet", help="Sheet of a spreadsheet [default: the first].")
+        str | None,
+        typer.Option("--sheet", help="Sheet of a spreadsheet [default: the first].", metavar="NAME"),
     ] = None,
     annotator: Annotated[
-        str | None, typer.Option("--annotator", help="Who annotated, where no column says so.")
+        str | None,
+        typer.Option("--annotator", help="Who annotated, where no column says so.", metavar="NAME"),
     ] = None,
     preview: Annotated[
         bool, typer.Option("--preview", help="Show the first rows as they would be written; write nothing.")
@@ -168,9 +173,9 @@ def _print_problems(problems: "list[Problem] | tuple[Problem, ...]") -> int:
     errors = [problem for problem in problems if problem.severity == "error"]
     warnings = [problem for problem in problems if problem.severity == "warning"]
     for problem in errors:
-        print(f"ERROR    {problem}")
+        say(f"ERROR    {problem}")
     for problem in warnings:
-        print(f"warning  {problem}")
+        say(f"warning  {problem}")
     if not problems:
         print("No problems.")
     else:
@@ -190,7 +195,7 @@ def _problems_exit(then: str = "") -> Iterator[None]:
     try:
         yield
     except CohortError as err:
-        print(err)
+        say(str(err))
         if then:
             print(then)
         raise typer.Exit(EXIT_PROBLEMS) from err

@@ -16,17 +16,20 @@ SETTINGS = ("backbone.name=motion", "clips.stride=8", "folds.num_folds=4", "trai
 
 def command(
     folder: Annotated[Path, typer.Argument(help="Where everything goes.", metavar="DIR")],
-    recipe: Annotated[str | None, typer.Option(help="Recipe to run [default: the first].")] = None,
-    patients: Annotated[int, typer.Option(min=4, help="Synthetic patients.")] = 12,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    recipe: Annotated[
+        str | None, typer.Option(help="Recipe to run [default: the first].", metavar="NAME")
+    ] = None,
+    patients: Annotated[int, typer.Option(min=4, help="Synthetic patients.", metavar="N")] = 12,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same demo.", metavar="N")] = 0,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Override any setting: key=value.", metavar="KEY=VALUE")
+        list[str] | None, typer.Option("--set", help="Override any setting; repeat it.", metavar="KEY=VALUE")
     ] = None,
     workers: WorkersOption = 2,
     progress: ProgressOption = "auto",
 ) -> None:
     """Make a synthetic cohort, run the main job on it and predict a video that was held out."""
     from semioscope.cli import predict, run
+    from semioscope.cli.saying import as_a_step
     from semioscope.core.files import read_json
     from semioscope.core.progress import format_seconds, make_progress
     from semioscope.recipes import RECIPES
@@ -43,23 +46,25 @@ def command(
     print(f"     {made.num_seizures} seizures ({counts}) of {made.num_patients} patients.")
     name = recipe or next(iter(RECIPES))
     print(f"\n2/3  {name} with the weight-free backbone 'motion', folds by patient.")
-    run.command(
-        name, cohort=cohort, out=out, settings=[*SETTINGS, *(settings or [])], seed=seed, workers=workers,
-        progress=progress,
-    )  # fmt: skip
+    with as_a_step():
+        run.command(
+            name, cohort=cohort, out=out, settings=[*SETTINGS, *(settings or [])], seed=seed, workers=workers,
+            progress=progress,
+        )  # fmt: skip
     with (cohort / "held-out" / "held-out.tsv").open(encoding="utf-8", newline="") as stream:
         truth = next(csv.DictReader(stream, delimiter="\t"))
     print("\n3/3  A seizure of a patient that the model never saw.")
     bundle = out / "models" / read_json(out / "scores.json")["bundle"]
-    predict.command(
-        [cohort / "held-out" / truth["path"]], model=bundle, out=prediction, onset=truth["onset"],
-        offset=truth["offset"], progress=progress,
-    )  # fmt: skip
+    with as_a_step():
+        predict.command(
+            [cohort / "held-out" / truth["path"]], model=bundle, out=prediction, onset=truth["onset"],
+            offset=truth["offset"], progress=progress,
+        )  # fmt: skip
     print(f"     Truth: {truth['seizure_type']}.")
     print(f"\nDone in {format_seconds(time.monotonic() - began)}.")
     print(f"Report:      {out / 'report.html'}   (open it in a browser)")
     print(f"Prediction:  {prediction}")
-    print("Next, with own videos:")
+    print("\nNext, with own videos:")
     print("  semioscope cohort new MYCOHORT          then fill in the three tables (docs/formats.md)")
     print("  semioscope cohort check MYCOHORT")
     print(f"  semioscope run {name} --cohort MYCOHORT --out MYRUN")

@@ -14,20 +14,27 @@ from semioscope.cli.options import (
     WeightsOption,
     WorkersOption,
 )
+from semioscope.cli.saying import say
 
 
 def command(
     cohort: Annotated[Path, typer.Argument(help="Cohort folder.", metavar="COHORT")],
-    backbone: Annotated[str, typer.Option(help="Network; motion needs no weights.")] = "r2plus1d_34_8",
+    backbone: Annotated[
+        str, typer.Option(help="Network; motion needs no weights.", metavar="NAME")
+    ] = "r2plus1d_34_8",
     weights: WeightsOption = "pretrained",
     engine: EngineOption = "auto",
     precision: PrecisionOption = "f32",
-    stride: Annotated[int, typer.Option(min=1, help="Frames between the starts of clips.")] = 4,
-    fps: Annotated[float, typer.Option(min=1, help="Frames per second of the time grid.")] = 15.0,
+    stride: Annotated[int, typer.Option(min=1, help="Frames between the starts of clips.", metavar="N")] = 4,
+    fps: Annotated[
+        float, typer.Option(min=1, help="Frames per second of the time grid.", metavar="N")
+    ] = 15.0,
     task: Annotated[
-        str, typer.Option(help="Which seizures: a task of the catalogue, or a YAML file.")
+        str, typer.Option(help="Which seizures: a preset task, or a YAML file.", metavar="NAME")
     ] = "fos-vs-tcs",
-    min_duration_seconds: Annotated[float, typer.Option(min=0, help="Shorter seizures are left out.")] = 0.0,
+    min_duration_seconds: Annotated[
+        float, typer.Option(min=0, help="Leave out shorter seizures.", metavar="N")
+    ] = 0.0,
     store: StoreOption = None,
     plan_only: Annotated[bool, typer.Option("--plan", help="Show what would be done, and stop.")] = False,
     executor: ExecutorOption = "local",
@@ -63,7 +70,7 @@ def command(
         print("Next: the same command without --plan")
         return
     report = extract(plan, executor=runner, progress=display)
-    print(report.describe())
+    say(report.describe())
     if report.failures:
         print(
             f"Next: mend the recordings above (semioscope cohort check {cohort}), then the same command again."

@@ -6,19 +6,33 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semioscope.cli.options import ProgressOption
+from semioscope.cli.saying import say, say_next
 
 if TYPE_CHECKING:
+    from semioscope.core.tables import Row
     from semioscope.runs import Bundle, Prediction, PredictionRequest
 
 
 def command(
-    videos: Annotated[list[Path], typer.Argument(help="Video files.", metavar="VIDEO...")],
+    videos: Annotated[list[Path], typer.Argument(help="Video files.", metavar="VIDEO")],
     model: Annotated[Path, typer.Option("--model", help="Model bundle (NAME.semio).", metavar="BUNDLE")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for tables and pictures.")] = Path("prediction"),
-    onset: Annotated[str | None, typer.Option(help="Beginning of the seizure: 75.2, 1:15.2.")] = None,
-    offset: Annotated[str | None, typer.Option(help="End of the seizure.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for tables and pictures.", metavar="DIR")] = Path(
+        "prediction"
+    ),
+    onset: Annotated[
+        str | None,
+        typer.Option(
+            help="Beginning of the seizure, such as 75.2 or 1:15.2 [default: of the video].", metavar="TIME"
+        ),
+    ] = None,
+    offset: Annotated[
+        str | None, typer.Option(help="End of the seizure [default: of the video].", metavar="TIME")
+    ] = None,
     seizures: Annotated[
-        Path | None, typer.Option(help="A seizures.tsv; recording_id is the video's name without its ending.")
+        Path | None,
+        typer.Option(
+            help="A seizures.tsv; recording_id is the video's name without its ending.", metavar="TABLE"
+        ),
     ] = None,
     same_event: Annotated[
         bool, typer.Option("--same-event", help="The videos are cameras of one event; they are averaged.")
@@ -29,8 +43,10 @@ def command(
     representations: Annotated[
         bool, typer.Option("--representations", help="Also write the seizure vector of each view.")
     ] = False,
-    engine: Annotated[str | None, typer.Option(help="auto, torch or openvino.")] = None,
-    weights: Annotated[str | None, typer.Option(help="File with the backbone's weights.")] = None,
+    engine: Annotated[str | None, typer.Option(help="auto, torch or openvino.", metavar="NAME")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="File with the backbone's weights.", metavar="FILE")
+    ] = None,
     progress: ProgressOption = "auto",
 ) -> None:
     """Give class, probability and the course over time of seizures in videos."""
@@ -41,8 +57,13 @@ def command(
     requests = make_requests(videos, onset=onset, offset=offset, seizures=seizures, same_event=same_event)
     display = make_progress(progress)
     done: list[Prediction] = []
-    failed: list[tuple[str, str]] = []
-    with stage(display, "predict", len(requests), unit="events"):
+    asked = {video for request in requests for video in request.videos}
+    failed = [
+        (_event_id(video), "no row of the seizures table asks for this video. Add one, or leave it out.")
+        for video in videos
+        if video not in asked
+    ]
+    with stage(display, "predict", len(requests), unit="seizures"):
         for request in requests:
             one, missed = predict_all(
                 [request], bundle, engine=engine, weights=weights, whole_picture=whole_picture
@@ -53,16 +74,31 @@ def command(
     write_predictions_folder(out, done, failed, bundle, representations=representations)
     for prediction in done:
         _draw(prediction, bundle, out)
-        print(describe(prediction, bundle))
+        say(describe(prediction, bundle))
     for event_id, message in failed:
-        print(f"{event_id}: failed. {message}")
-    if bundle.facts.synthetic:
-        print("The model was trained on synthetic video: it means nothing clinically.")
-    print("Research software, not a medical device.")
-    print(f"Tables and pictures: {out}")
-    print(f"Next: look at {out / 'predictions.json'} and {out / 'timeline-*.svg'}.")
+        say(f"{event_id}: failed. {message}")
+    for sentence in cautions(bundle):
+        say(sentence)
+    if done:
+        print(f"Tables and pictures: {out}")
+        if seizures is None and (onset is None or offset is None):
+            print("Where --onset or --offset was not given, the video's own beginning or end was taken.")
+        say_next(f"open {out / f'timeline-{done[0].event_id}.svg'} in a browser.")
     if failed:
+        say_next("mend the failed ones, then the same command again.")
         raise typer.Exit(1)
+
+
+def cautions(bundle: "Bundle") -> list[str]:
+    """Return what must be read with every prediction of a model."""
+    sentences = []
+    if bundle.facts.synthetic:
+        sentences.append("The model was trained on synthetic video: what it says means nothing clinically.")
+    if bundle.facts.backbone_weights_hash.startswith("random"):
+        sentences.append(
+            "The model's backbone has random weights, for trials only: what it says means nothing."
+        )
+    return [*sentences, "Research software, not a medical device."]
 
 
 def describe(prediction: "Prediction", bundle: "Bundle") -> str:
@@ -71,15 +107,29 @@ def describe(prediction: "Prediction", bundle: "Bundle") -> str:
     name = classes[prediction.y_predicted]
     score = prediction.y_score[prediction.y_predicted]
     calibrated = prediction.calibrated[prediction.y_predicted]
-    views = ", ".join(f"{view.view} {view.y_score[prediction.y_predicted]:.2f}" for view in prediction.views)
+    called = f", called {classes[1]} from {bundle.facts.threshold:.2f}" if len(classes) == 2 else ""
+    several = len({view.view for view in prediction.views}) < len(prediction.views)
+    views = ", ".join(
+        f"{view.recording_id if several else view.view} {view.y_score[prediction.y_predicted]:.2f}"
+        for view in prediction.views
+    )
     first = prediction.views[0]
     lines = [
-        f"{prediction.event_id}: {name}, probability {score:.2f} (calibrated {calibrated:.2f}; views: {views}); "
+        f"{prediction.event_id}: {name}, probability {score:.2f} (views: {views}); calibrated {calibrated:.2f}{called}; "
         f"judged from {first.interval.start_seconds:.1f} s to {first.interval.end_seconds:.1f} s."
     ]
+    if prediction.calibrated.argmax() != prediction.y_predicted:
+        lines.append("  Undecided: the calibrated probability speaks for another class.")
     replaced = sum(view.num_replaced_clips for view in prediction.views)
     if replaced:
         lines.append(f"  {replaced} clips lacked frames; their neighbours were used.")
+    held = sum(view.num_held_frames for view in prediction.views)
+    if held:
+        lines.append(f"  {held} frames repeat an older picture: the video has a gap there.")
+    damaged = sum(view.num_damaged_frames for view in prediction.views)
+    if damaged:
+        lines.append(f"  {damaged} frames are damaged. Copy the video again from its source.")
+    lines += [f"  {note}" for note in prediction.notes]
     return "\n".join(lines)
 
 
@@ -121,40 +171,71 @@ def _from_table(videos: list[Path], table: Path) -> "list[PredictionRequest]":
     from semioscope.core.errors import CohortError
     from semioscope.core.formats import SEIZURES
     from semioscope.core.tables import read_table
-    from semioscope.core.times import parse_seconds
-    from semioscope.runs import PredictionRequest
 
-    by_name = {video.stem: video for video in videos} | {video.name: video for video in videos}
+    by_name = _by_name(videos)
     rows, problems = read_table(table, SEIZURES)
     faults = [str(problem) for problem in problems if problem.severity == "error"]
     if faults:
         raise CohortError("\n".join(faults))
-    requests: dict[str, PredictionRequest] = {}
+    times: dict[str, dict[Path, list[tuple[float, float]]]] = {}
     for row in rows:
         named = str(row.values["recording_id"]).replace(",", " ").split()
         found = [by_name[name] for name in named if name in by_name]
-        if not found:
+        if not found or row.values["use"] == "no":
             continue
         event_id = str(row.values["seizure_id"])
-        try:
-            start, end = parse_seconds(row.text("onset") or ""), parse_seconds(row.text("offset") or "")
-        except ValueError as err:
-            msg = f"{table.name} row {row.number} (seizure {event_id}): a time {err}."
-            raise CohortError(msg) from err
-        before = requests[event_id].videos if event_id in requests else ()
-        requests[event_id] = PredictionRequest(
-            event_id=event_id,
-            videos=tuple(dict.fromkeys([*before, *found])),
-            onset_seconds=start,
-            offset_seconds=end,
-        )
-    if not requests:
+        stretch = _stretch(row, f"{table.name} row {row.number} (seizure {event_id})")
+        for video in found:
+            times.setdefault(event_id, {}).setdefault(video, []).append(stretch)
+    if not times:
         msg = (
             f"{table.name} must name the videos in recording_id (their names without the ending), but none of "
             f"{', '.join(sorted(video.stem for video in videos)[:5])} is there. Correct recording_id."
         )
         raise CohortError(msg)
-    return list(requests.values())
+    return [_request(event_id, per_video) for event_id, per_video in times.items()]
+
+
+def _by_name(videos: list[Path]) -> dict[str, Path]:
+    from semioscope.core.errors import ConfigError
+
+    by_name: dict[str, Path] = {}
+    for video in videos:
+        for name in {video.stem, video.name}:
+            if by_name.setdefault(name, video) != video:
+                msg = (
+                    f"With --seizures every video needs its own name, but {by_name[name]} and {video} are both "
+                    f"{name}. Rename one of them, or predict them one by one."
+                )
+                raise ConfigError(msg)
+    return by_name
+
+
+def _stretch(row: "Row", where: str) -> tuple[float, float]:
+    from semioscope.core.errors import CohortError
+    from semioscope.core.times import parse_seconds
+
+    values = []
+    for column in ("onset", "offset"):
+        try:
+            values.append(parse_seconds(row.text(column) or ""))
+        except ValueError as err:
+            msg = f"{where}: {column} {err}. Clock times need a cohort folder; write seconds here."
+            raise CohortError(msg) from err
+    return values[0], values[1]
+
+
+def _request(event_id: str, times: "dict[Path, list[tuple[float, float]]]") -> "PredictionRequest":
+    """Return what is asked about an event; rows of several annotators are merged by the median."""
+    from statistics import median
+
+    from semioscope.runs import PredictionRequest
+
+    merged = {
+        video: (median(start for start, _ in found), median(end for _, end in found))
+        for video, found in times.items()
+    }
+    return PredictionRequest(event_id=event_id, videos=tuple(merged), times=merged)
 
 
 def _time(option: str, text: str | None) -> float | None:
@@ -176,11 +257,14 @@ def _event_id(video: Path) -> str:
 
 
 def _distinct(names: list[str]) -> list[str]:
-    counts: dict[str, int] = {}
-    result = []
+    """Return the names with a number behind those that occur before."""
+    result: list[str] = []
     for name in names:
-        counts[name] = counts.get(name, 0) + 1
-        result.append(name if counts[name] == 1 else f"{name}-{counts[name]}")
+        made, number = name, 1
+        while made in result:
+            number += 1
+            made = f"{name}-{number}"
+        result.append(made)
     return result
 
 

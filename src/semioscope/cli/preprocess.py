@@ -6,17 +6,22 @@ from typing import Annotated
 import typer
 
 from semioscope.cli.options import ExecutorOption, ProgressOption, WorkersOption
+from semioscope.cli.saying import say
 
 
 def command(
     cohort: Annotated[Path, typer.Argument(help="Cohort folder.", metavar="COHORT")],
     out: Annotated[Path, typer.Argument(help="Folder of the new cohort.", metavar="OUT")],
-    fps: Annotated[float, typer.Option(min=1, help="Pictures per second.")] = 15.0,
-    width: Annotated[int, typer.Option(min=2, help="Pictures fit this width, in pixels.")] = 320,
-    height: Annotated[int, typer.Option(min=2, help="Pictures fit this height, in pixels.")] = 180,
-    codec: Annotated[str, typer.Option(help="hevc, h264, mpeg2, or ffv1 (lossless).")] = "hevc",
+    fps: Annotated[float, typer.Option(min=1, help="Pictures per second.", metavar="N")] = 15.0,
+    width: Annotated[int, typer.Option(min=2, help="Pictures fit this width, in pixels.", metavar="N")] = 320,
+    height: Annotated[
+        int, typer.Option(min=2, help="Pictures fit this height, in pixels.", metavar="N")
+    ] = 180,
+    codec: Annotated[
+        str, typer.Option(help="hevc, h264, mpeg2, or ffv1 (lossless).", metavar="NAME")
+    ] = "hevc",
     quality: Annotated[
-        int | None, typer.Option(help="Of the codec; lower is better [default: the codec's].")
+        int | None, typer.Option(help="Of the codec; lower is better [default: the codec's].", metavar="N")
     ] = None,
     executor: ExecutorOption = "local",
     workers: WorkersOption = 1,
@@ -38,7 +43,7 @@ def command(
         executor=make_executor(executor, workers=workers),
         progress=make_progress(progress),
     )
-    print(report.describe())
+    say(report.describe())
     if report.failures:
         print(
             f"Next: mend the recordings above (semioscope cohort check {cohort}), then the same command again."

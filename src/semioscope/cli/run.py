@@ -6,27 +6,42 @@ from typing import Annotated
 import typer
 
 from semioscope.cli.options import CohortOption, ExecutorOption, ProgressOption, StoreOption, WorkersOption
+from semioscope.cli.saying import say, say_next
 
 
 def command(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name, or the config.yaml of a run.")],
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe's name, or the config.yaml of a run.", metavar="RECIPE")
+    ],
     cohort: CohortOption,
-    out: Annotated[Path, typer.Option("--out", help="Run folder; the same command goes on in it.", metavar="RUN")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Run folder; the same command goes on in it.", metavar="RUN")
+    ],
     protocol: Annotated[
-        str | None, typer.Option(help="patient (default) or paper: folds and selection as published.")
+        str | None,
+        typer.Option(help="patient (default) or paper: folds and selection as published.", metavar="NAME"),
     ] = None,
-    task: Annotated[str | None, typer.Option(help="A task's name or a YAML file.")] = None,
-    backbone: Annotated[str | None, typer.Option(help="Frozen network, such as r2plus1d_34_8 or motion.")] = None,
-    weights: Annotated[str | None, typer.Option(help="pretrained, random (trials only) or a file.")] = None,
-    engine: Annotated[str | None, typer.Option(help="auto, torch or openvino.")] = None,
-    precision: Annotated[str | None, typer.Option(help="f32 or bf16.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same bytes.")] = None,
+    task: Annotated[str | None, typer.Option(help="A task's name or a YAML file.", metavar="NAME")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="Frozen network, such as r2plus1d_34_8 or motion.", metavar="NAME")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="pretrained, random (trials only) or a file.", metavar="WHICH")
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="auto, torch or openvino.", metavar="NAME")] = None,
+    precision: Annotated[str | None, typer.Option(help="f32 or bf16.", metavar="NAME")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same bytes.", metavar="N")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Override any setting: key=value.", metavar="KEY=VALUE")
+        list[str] | None, typer.Option("--set", help="Override any setting; repeat it.", metavar="KEY=VALUE")
     ] = None,
-    folds: Annotated[Path | None, typer.Option(help="Use the folds of this folds.json.")] = None,
+    folds: Annotated[
+        Path | None, typer.Option(help="Use the folds of this folds.json.", metavar="FILE")
+    ] = None,
     thumbnails: Annotated[
-        str | None, typer.Option(help="Pictures in the report: off, blurred or shown (faces are patients).")
+        str | None,
+        typer.Option(
+            help="Pictures in the report: off, blurred or shown (faces are patients).", metavar="HOW"
+        ),
     ] = None,
     store: StoreOption = None,
     executor: ExecutorOption = "local",
@@ -65,15 +80,15 @@ def command(
     config = apply_overrides(config, [*overrides, *(settings or [])])
     display = make_progress(progress)
     plan = plan_run(config, cohort, store=store, folds_file=folds)
-    print(plan.describe())
+    say(plan.describe())
     if dry_run:
         print("Nothing was computed (--dry-run). Next: the same command without --dry-run.")
         return
     outcome = perform_run(plan, out, executor=executor, workers=workers, progress=display)
     page = write_report(out)
-    print(outcome.describe())
+    say(outcome.describe())
     print(f"Report: {page}")
-    print(f"Next: semioscope predict VIDEO --model {outcome.bundle}")
+    say_next(f"open the report in a browser, then semioscope predict VIDEO --model {outcome.bundle}")
     if outcome.num_failures:
         raise typer.Exit(1)
 

@@ -31,13 +31,19 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def command(
     folder: Annotated[Path, typer.Argument(help="Where to make the cohort; new or empty.", metavar="DIR")],
-    task: Annotated[str, typer.Option(help="Which classes.")] = "fos-vs-tcs",
-    patients: Annotated[int, typer.Option(min=1, help="Patients in the tables.")] = 12,
-    seizures: Annotated[int | None, typer.Option(min=1, help="Seizures [default: 3 per patient].")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same cohort.")] = 0,
-    size: Annotated[str, typer.Option(help="Size of the montage, WIDTHxHEIGHT.")] = "1920x1080",
-    fps: Annotated[float, typer.Option(min=5, help="Frames per second.")] = 30.0,
-    hold_out: Annotated[int, typer.Option(min=0, help="Further patients kept out of the tables.")] = 0,
+    task: Annotated[str, typer.Option(help="Which classes.", metavar="NAME")] = "fos-vs-tcs",
+    patients: Annotated[int, typer.Option(min=1, help="Patients in the tables.", metavar="N")] = 12,
+    seizures: Annotated[
+        int | None, typer.Option(min=1, help="Seizures [default: 3 per patient].", metavar="N")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same cohort.", metavar="N")] = 0,
+    size: Annotated[
+        str, typer.Option(help="Size of the montage in pixels.", metavar="WIDTHxHEIGHT")
+    ] = "1920x1080",
+    fps: Annotated[float, typer.Option(min=5, help="Frames per second.", metavar="N")] = 30.0,
+    hold_out: Annotated[
+        int, typer.Option(min=0, help="Further patients kept out of the tables.", metavar="N")
+    ] = 0,
     workers: WorkersOption = 2,
     progress: ProgressOption = "auto",
 ) -> None:

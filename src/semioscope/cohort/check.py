@@ -226,7 +226,7 @@ def _same_content(tables: Tables, contents: Mapping[str, str]) -> list[Problem]:
     problems = []
     for group in groups.values():
         for place, recording in enumerate(group):
-            for earlier in group[:place]:
+            for earlier in _one_of_each_kind(recording, group[:place]):
                 row = tables.recording_rows[earlier.recording_id]
                 if earlier.patient_id != recording.patient_id:
                     overlap = _overlap(earlier, recording)
@@ -244,6 +244,15 @@ def _same_content(tables: Tables, contents: Mapping[str, str]) -> list[Problem]:
                     )
                     problems.append(_recording_problem(recording, tables, message))
     return problems
+
+
+def _one_of_each_kind(recording: Recording, earlier: list[Recording]) -> list[Recording]:
+    """Return the first earlier recording of the same patient and view, and the first of each other patient."""
+    kept: dict[str, Recording] = {}
+    for other in earlier:
+        if other.patient_id != recording.patient_id or _rounded(other) == _rounded(recording):
+            kept.setdefault(other.patient_id, other)
+    return list(kept.values())
 
 
 def _rounded(recording: Recording) -> tuple[float, ...]:

@@ -97,8 +97,14 @@ class RichProgress:
     """One bar with the time left, for a terminal."""
 
     def __init__(self) -> None:
-        from rich import progress as bars
         from rich.console import Console
+
+        self._console = Console(stderr=True)
+        self._bars: Any = None
+        self._task: Any = None
+
+    def start(self, stage: str, total: float, *, unit: str = "") -> None:
+        from rich import progress as bars
 
         self._bars = bars.Progress(
             bars.TextColumn("{task.description}", markup=False),
@@ -109,12 +115,8 @@ class RichProgress:
             bars.TextColumn("left"),
             bars.TimeRemainingColumn(),
             bars.TextColumn("{task.fields[note]}", markup=False),
-            console=Console(stderr=True),
-            transient=False,
+            console=self._console,
         )
-        self._task: Any = None
-
-    def start(self, stage: str, total: float, *, unit: str = "") -> None:
         self._bars.start()
         self._task = self._bars.add_task(f"{stage:<12}", total=total, unit=unit, note="")
 
@@ -124,13 +126,13 @@ class RichProgress:
 
     def message(self, text: str, *, level: str = "info") -> None:
         style = {"warning": "yellow", "error": "red"}.get(level)
-        self._bars.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
     def finish(self) -> None:
-        if self._task is not None:
+        if self._bars is not None:
             self._bars.update(self._task, note="")
-        self._bars.stop()
-        self._task = None
+            self._bars.stop()
+        self._bars = self._task = None
 
 
 def remaining_seconds(done: float, total: float, elapsed_seconds: float) -> float:
@@ -142,7 +144,7 @@ def format_seconds(seconds: float) -> str:
     """Return a time as a person says it.
 
     Examples:
-        >>> [format_seconds(s) for s in (4.2, 75, 7300, float("nan"))]
+        >>> [format_seconds(s) for s in (4.2, 75, 7330, float("nan"))]
         ['4 s', '1 min 15 s', '2 h 02 min', '?']
     """
     if seconds != seconds:

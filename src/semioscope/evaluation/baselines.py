@@ -95,7 +95,9 @@ def _logistic(
     values, y_true = values[usable], y_true[usable]
     if np.unique(y_true).size < 2:
         return None
-    mean, deviation = float(values.mean()), float(values.std()) or 1.0
+    mean, deviation = float(values.mean()), float(values.std())
+    if deviation <= 1e-9 * abs(mean):  # equal but for rounding: nothing can be learnt from it
+        deviation = max(1.0, abs(mean))
     model = LogisticRegression(class_weight="balanced").fit(((values - mean) / deviation)[:, None], y_true)
 
     def predict(asked: np.ndarray) -> np.ndarray:

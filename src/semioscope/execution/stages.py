@@ -125,22 +125,29 @@ def run_stage(
 
 
 class _Estimate:
-    """Tells once, after the first units, how long the rest will take."""
+    """Tells once, after the first units, how long the rest will take.
+
+    The pace is that after the first unit, which also waits for processes to start and networks to load.
+    """
 
     def __init__(self, stage: str, total: float, progress: Progress) -> None:
         self._stage, self._total, self._progress = stage, total, progress
-        self._began, self._done, self._told = time.perf_counter(), 0.0, False
+        self._done = self._first = self._first_at = 0.0
+        self._told = False
 
     def after(self, result: UnitResult) -> None:
         if result.status == "failed":
             self._total -= result.unit.weight
             return
+        now = time.perf_counter()
         self._done += result.unit.weight
-        elapsed = time.perf_counter() - self._began
+        if not self._first:
+            self._first, self._first_at = result.unit.weight, now
+        elapsed = now - self._first_at
         if self._told or elapsed < ESTIMATE_AFTER_SECONDS:
             return
         self._told = True
-        left = elapsed * (self._total - self._done) / self._done
+        left = elapsed * (self._total - self._done) / (self._done - self._first)
         if left >= ESTIMATE_ABOVE_SECONDS:
             self._progress.message(f"{self._stage}: about {format_seconds(left)} more, from the first units.")
 

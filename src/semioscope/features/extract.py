@@ -26,6 +26,7 @@ from semioscope.features.plan import (
     ExtractionPlan,
     SharedRead,
     ViewWork,
+    shortened,
 )
 from semioscope.features.store import Block, FeatureStore
 from semioscope.features.stream import ClipFeatures, StreamStatistics, ViewClips, stream_features
@@ -98,6 +99,7 @@ def extract(
     executor: Executor | None = None,
     progress: Progress | None = None,
     blocks_per_unit: int = BLOCKS_PER_UNIT,
+    stage: str = "features",
 ) -> ExtractionReport:
     """Compute what a plan lacks.
 
@@ -108,6 +110,7 @@ def extract(
         executor: What runs the units; this process by default.
         progress: Where it is reported.
         blocks_per_unit: Blocks that one unit computes at most.
+        stage: Its name, for the display.
 
     Raises:
         StoreError: If the disk is full or the store cannot be written. What was computed is kept, and the
@@ -122,7 +125,7 @@ def extract(
         _prepare(read, plan, progress)
     units = list(_units(plan, blocks_per_unit))
     result = run_stage(
-        "extract",
+        stage,
         compute_unit,
         units,
         ledger=None,
@@ -267,7 +270,7 @@ def _first_run(numbers: list[int], most: int) -> list[int]:
 
 
 def _unit(plan: ExtractionPlan, read: SharedRead, run: list[int], views: tuple[_UnitView, ...]) -> Unit:
-    names = ", ".join(dict.fromkeys(name for view in views for name in view.recording_ids))
+    names = shortened([name for view in views for name in view.recording_ids])
     start = min(
         float(
             clip_start_seconds(

@@ -31,9 +31,9 @@ class BackboneChoice:
     seed: int = 0
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def load_backbone(choice: BackboneChoice, *, fps: float = 15.0, num_threads: int | None = None) -> Backbone:
-    """Return the backbone of a choice; the last one is kept, so a process loads it once.
+    """Return the backbone of a choice; the last two are kept, so a process loads each once.
 
     Args:
         choice: Which network.

@@ -22,6 +22,13 @@ from semioscope.preprocess import CropPlan, PictureConfig
 from semioscope.video import DECODER_VERSION, fingerprint
 
 BLOCKS_PER_UNIT = 8
+MAX_FILES_SHOWN = 20
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Return names for a person: the first two, and how many more."""
+    distinct = list(dict.fromkeys(names))
+    return ", ".join(distinct[:2]) + (f" and {len(distinct) - 2} more" if len(distinct) > 2 else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,13 +142,17 @@ class ExtractionPlan:
         return sum(read.num_frames for read in self.reads)
 
     def describe(self) -> str:
-        """Return the plan as a table: per recording the clips that are wanted, stored and missing."""
+        """Return the plan as a table: per file and view the clips that are wanted, stored and missing.
+
+        Of long plans only the sums.
+        """
+        reads = self.reads if len(self.reads) <= MAX_FILES_SHOWN else ()
         rows: list[tuple[str, ...]] = [("recording", "clips", "in store", "to compute", "frames to read")]
-        for read in self.reads:
+        for read in reads:
             for number, view in enumerate(read.views):
                 frames = str(read.num_frames) if number == 0 else "(same file)"
                 counts = (len(view.wanted), len(view.wanted) - len(view.missing), len(view.missing))
-                rows.append((", ".join(view.recording_ids), *map(str, counts), frames))
+                rows.append((shortened(view.recording_ids), *map(str, counts), frames))
         total = (self.num_clips, self.num_stored, self.num_missing, self.num_frames)
         rows.append(("all", *map(str, total)))
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 
 from semioscope.cohort import Cohort, write_cohort
 from semioscope.core.errors import CohortError, ConfigError, SemioscopeError, VideoError, unknown_name
-from semioscope.core.files import digest, sweep_temporaries
+from semioscope.core.files import digest, sweep_temporaries, write_json
 from semioscope.core.progress import Progress, QuietProgress
 from semioscope.core.records import Recording, Region
 from semioscope.execution import Executor, Ledger, LocalExecutor, StageResult, Unit, run_stage
@@ -35,6 +35,9 @@ from semioscope.video import (
     open_reader,
     probe,
 )
+
+_DONE = Path("derived", "preprocess")
+"""What was written already, in the new cohort folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,11 +137,13 @@ def preprocess_cohort(
             units.append(_unit(path, recordings, out, picture, settings))
         except SemioscopeError as err:
             failures |= {recording.recording_id: str(err) for recording in recordings}
+    if units:
+        write_json(out / _DONE / "settings.json", settings)  # from now on the folder is known as ours
     result = run_stage(
         "preprocess",
         write_views,
         units,
-        ledger=Ledger(out / "derived" / "preprocess"),
+        ledger=Ledger(out / _DONE),
         executor=executor or LocalExecutor(),
         progress=progress,
         unit_name="s of video",
@@ -214,7 +219,7 @@ def _check(cohort: Cohort, out: Path, fps: float, codec: str) -> None:
     if out.resolve() == cohort.folder.resolve():
         msg = f"The new cohort must have a folder of its own, got the source {out}. Choose another folder."
         raise CohortError(msg)
-    if out.is_dir() and any(out.iterdir()) and not (out / "derived" / "preprocess").is_dir():
+    if out.is_dir() and any(out.iterdir()) and not (out / _DONE).is_dir():
         msg = (
             f"{out} must be new, empty, or left by the same command, but holds other files. "
             "Choose another folder."

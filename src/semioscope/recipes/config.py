@@ -61,7 +61,7 @@ class ReportConfig(Config):
     thumbnails: Literal["off", "blurred", "shown"] = "blurred"
     """Pictures of the clips that mattered. Faces are patients: blurred unless asked for."""
     num_examples: int = Field(default=2, ge=0)
-    """How many of the best and of the worst events get a timeline; wrong ones always do (up to 12)."""
+    """How many of the best and of the worst events get a timeline; every wrong one does."""
 
 
 class RunConfig(Config):

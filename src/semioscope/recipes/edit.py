@@ -153,6 +153,31 @@ def _section_of(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
+_MUST = {
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "string_type": "must be text; put it in quotes if YAML reads something else",
+    "tuple_type": "must be a list such as [majority, duration]",
+    "list_type": "must be a list such as [a, b]",
+    "dict_type": "must be key: value lines",
+    "model_type": "must be a section of key: value lines",
+    "missing": "must be there",
+}
+
+
+def _must(kind: str, message: str) -> str:
+    """Return what must hold, in the words of the other messages."""
+    plain = message.removeprefix("Value error, ").replace("Input should be", "must be")
+    return _MUST.get(
+        kind, plain.replace("greater than or equal to", "at least").replace("greater than", "above")
+    )
+
+
 def _checked(content: Mapping[str, Any]) -> RunConfig:
     try:
         return RunConfig.model_validate(content)
@@ -160,5 +185,5 @@ def _checked(content: Mapping[str, Any]) -> RunConfig:
         lines = []
         for problem in err.errors():
             key = ".".join(str(part) for part in problem["loc"])
-            lines.append(f"{key}: {problem['msg']} (got {problem.get('input')!r})")
+            lines.append(f"{key} {_must(problem['type'], problem['msg'])}, got {problem.get('input')!r}")
         raise ConfigError("Not a valid setting: " + "; ".join(lines) + ".") from err

@@ -106,7 +106,7 @@ def _right_and_total(scores: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _lead(classes: list[str], accuracy: Mapping[str, Any], patients: float) -> str:
-    task = f"The model tells {join_words(classes)} apart" if classes else "The model was scored"
+    task = f"The model was asked to tell {join_words(classes)} apart" if classes else "The model was scored"
     task += " in videos of seizures it was not trained on."
     value = percent(accuracy.get("value"))
     if value == UNDEFINED:

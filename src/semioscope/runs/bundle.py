@@ -62,8 +62,7 @@ class BundleFacts(Config):
     classes: tuple[str, ...]
     positive_class: str | None
     threshold: float = 0.5
-    """Of the score of the positive class."""
-    fitted_threshold: float | None = None
+    """Of the score of the positive class: fitted to out-of-fold scores, or 0.5 under the paper's protocol."""
     calibration: CalibrationFacts = CalibrationFacts()
     preprocess: PictureConfig
     backbone: BackboneConfig

@@ -64,6 +64,11 @@ class RunOutcome:
         text += f"\nBalanced accuracy of the yardsticks: {baselines}." if baselines else ""
         if self.scores["run"]["synthetic"]:
             text += "\nSynthetic cohort: these scores mean nothing clinically."
+        if lost := self.scores["decode"]["num_missing_clips"]:
+            text += (
+                f"\n{lost} of {self.scores['decode']['num_clips']} clips lack frames and were left out. "
+                "Check times and files: semioscope cohort check COHORT."
+            )
         if self.num_failures:
             text += (
                 f"\n{self.num_failures} failures, listed in {self.folder / 'failures.tsv'} and in the report."
@@ -193,8 +198,7 @@ def _write_bundle(
         task=config.task.name,
         classes=plan.classes,
         positive_class=scores["positive_class"],
-        threshold=scores["threshold"],
-        fitted_threshold=scores.get("fitted_threshold"),
+        threshold=scores.get("fitted_threshold", scores["threshold"]),
         calibration=CalibrationFacts(**calibration),
         preprocess=config.preprocess,
         backbone=config.backbone,

@@ -171,27 +171,31 @@ def plan_run(
 
 
 def _made_folds(config: RunConfig, cohort: Cohort, selection: EventSelection) -> FoldPlan:
-    return make_folds(
-        selection.events,
-        config.folds,
-        config.selection,
-        seed=config.seed,
-        num_classes=len(config.task.classes),
-        cohort_hash=cohort.hash,
-    )
+    try:
+        return make_folds(
+            selection.events,
+            config.folds,
+            config.selection,
+            seed=config.seed,
+            num_classes=len(config.task.classes),
+            cohort_hash=cohort.hash,
+        )
+    except (CohortError, ConfigError) as err:  # splits knows classes by their numbers
+        named = ", ".join(f"{index} is {name}" for index, name in enumerate(config.task.class_names))
+        raise type(err)(f"{err} (Class {named}.)" if " class" in str(err) else str(err)) from err
 
 
 def _check_names(config: RunConfig) -> None:
     backbone_spec(config.backbone.name)
-    chosen: dict[str, tuple[str, Mapping[str, object]]] = {
-        "protocol": (config.protocol, PROTOCOLS),
-        "aggregator.name": (config.aggregator.name, AGGREGATORS),
-        "training.optimizer": (config.training.optimizer, OPTIMIZERS),
-        "training.loss": (config.training.loss, LOSSES),
-        "training.class_weights": (config.training.class_weights, CLASS_WEIGHTS),
-        **{f"baselines ({name})": (name, BASELINES) for name in config.baselines},
-    }
-    for key, (name, allowed) in chosen.items():
+    chosen: list[tuple[str, str, Mapping[str, object]]] = [
+        ("protocol", config.protocol, PROTOCOLS),
+        ("aggregator.name", config.aggregator.name, AGGREGATORS),
+        ("training.optimizer", config.training.optimizer, OPTIMIZERS),
+        ("training.loss", config.training.loss, LOSSES),
+        ("training.class_weights", config.training.class_weights, CLASS_WEIGHTS),
+        *(("baselines", name, BASELINES) for name in config.baselines),
+    ]
+    for key, name, allowed in chosen:
         if name not in allowed:
             raise ConfigError(unknown_name(f"value of {key}", name, allowed))
 

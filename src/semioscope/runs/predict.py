@@ -10,12 +10,22 @@ from jaxtyping import Float, Float32
 
 from semioscope.core.errors import ConfigError, SemioscopeError, VideoError, WeightsError
 from semioscope.core.intervals import Interval
-from semioscope.features import BackboneChoice, StreamStatistics, ViewClips, load_backbone, stream_features
+from semioscope.features import (
+    BackboneChoice,
+    ClipFeatures,
+    StreamStatistics,
+    ViewClips,
+    load_backbone,
+    stream_features,
+)
 from semioscope.networks import Backbone
 from semioscope.plans import bounds_of_clips, clip_range, clip_start_seconds, draw_positions
 from semioscope.runs.bundle import Bundle, ViewShape
 from semioscope.scoring import predict_classes
 from semioscope.video import probe
+
+END_TOLERANCE_SECONDS = 0.5
+"""An offset this little behind the end of the video is the end of the video."""
 
 MAX_ROUNDS = 8
 """How often clips with missing frames are replaced by their neighbours before a view is given up."""
@@ -55,6 +65,8 @@ class ViewPrediction:
         score_alone: Class probabilities of this clip alone.
         representation: One vector for the whole view.
         num_replaced_clips: Clips that lacked frames and were replaced by neighbours.
+        num_held_frames: Frames that repeat an older picture, because of a gap in the video.
+        num_damaged_frames: Frames that the decoder marked as damaged.
     """
 
     recording_id: str
@@ -67,6 +79,8 @@ class ViewPrediction:
     score_alone: Float[np.ndarray, "num_segments num_classes"]
     representation: Float32[np.ndarray, " size"]
     num_replaced_clips: int
+    num_held_frames: int
+    num_damaged_frames: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +94,7 @@ class Prediction:
         y_predicted: Index of the class.
         calibrated: Class probabilities after the calibration of the bundle.
         num_frames: Pictures that were read.
+        notes: Sentences about what was not as asked.
     """
 
     event_id: str
@@ -88,6 +103,7 @@ class Prediction:
     y_predicted: int
     calibrated: Float[np.ndarray, " num_classes"]
     num_frames: int
+    notes: tuple[str, ...] = ()
 
 
 def predict_event(
@@ -122,8 +138,14 @@ def predict_event(
     statistics = StreamStatistics()
     num_frames = 0
     views: list[ViewPrediction] = []
+    notes: list[str] = []
     for video, name in zip(request.videos, _names(request.videos), strict=True):
-        interval = _interval(request, video)
+        interval, asked_end = _interval(request, video)
+        if asked_end > interval.end_seconds + END_TOLERANCE_SECONDS:
+            notes.append(
+                f"{video.name} ends at {interval.end_seconds:.1f} s, before the offset {asked_end:.1f} s: "
+                "check whether the file is complete and the times are right."
+            )
         views += _predict_views(video, name, interval, shapes, bundle, backbone, statistics)
         num_frames += statistics.num_frames
         statistics = StreamStatistics()
@@ -136,6 +158,7 @@ def predict_event(
         y_predicted=int(predict_classes(y_score[None], threshold=bundle.facts.threshold)[0]),
         calibrated=calibrated,
         num_frames=num_frames,
+        notes=tuple(notes),
     )
 
 
@@ -175,25 +198,25 @@ def _names(videos: Sequence[Path]) -> list[str]:
     return names
 
 
-def _interval(request: PredictionRequest, video: Path) -> Interval:
+def _interval(request: PredictionRequest, video: Path) -> tuple[Interval, float]:
+    """Return the stretch of a video that is judged, and the end that was asked for."""
     info = probe(video)
     duration = info.duration_seconds
     begin, end = request.times.get(video, (request.onset_seconds, request.offset_seconds))
     onset = begin or 0.0
     offset = duration if end is None else end
+    if np.isfinite(duration) and onset >= duration:
+        told = f"{video.name} lasts {duration:.2f} s and onset is {onset:g} s"
+        msg = f"The event must begin inside the video, but {told}. Correct --onset."
+        raise ConfigError(msg)
     if not np.isfinite(offset):
         msg = f"The length of {video.name} cannot be told from the file. Give the end of the event with --offset."
         raise VideoError(msg)
     if offset <= onset:
         msg = f"The event in {video.name} must end after it begins, got onset {onset:g} s and offset {offset:g} s."
         raise ConfigError(msg)
-    if np.isfinite(duration) and onset >= duration:
-        told = f"{video.name} lasts {duration:.2f} s and onset is {onset:g} s"
-        msg = f"The event must begin inside the video, but {told}. Correct --onset."
-        raise ConfigError(msg)
-    if np.isfinite(duration):
-        offset = min(offset, duration)
-    return Interval(start_seconds=onset, end_seconds=offset)
+    end_seconds = min(offset, duration) if np.isfinite(duration) else offset
+    return Interval(start_seconds=onset, end_seconds=end_seconds), offset
 
 
 def _predict_views(
@@ -213,7 +236,7 @@ def _predict_views(
             f"{interval.duration_seconds:.2f} s."
         )
         raise ConfigError(msg)
-    known: list[dict[int, np.ndarray]] = [{} for _ in shapes]
+    known: list[dict[int, ClipFeatures]] = [{} for _ in shapes]
     lost: list[set[int]] = [set() for _ in shapes]
     chosen: list[np.ndarray] = [np.zeros(0, np.int64) for _ in shapes]
     for _ in range(MAX_ROUNDS):
@@ -243,7 +266,7 @@ def _predict_views(
             video, wanted, backbone=backbone, picture=bundle.facts.preprocess, statistics=statistics
         ):
             if np.isfinite(clip.features).all():
-                known[clip.view][clip.clip_index] = clip.features.mean(axis=0)
+                known[clip.view][clip.clip_index] = clip
             else:
                 lost[clip.view].add(clip.clip_index)
     for number, name in enumerate(shapes):
@@ -265,7 +288,7 @@ def _view_prediction(
     view: str,
     interval: Interval,
     chosen: np.ndarray,
-    known: dict[int, np.ndarray],
+    known: dict[int, ClipFeatures],
     num_lost: int,
     bundle: Bundle,
 ) -> ViewPrediction:
@@ -274,7 +297,8 @@ def _view_prediction(
     from semioscope.training import single_thread
 
     plan = bundle.facts.clips
-    rows = np.stack([known[clip] for clip in chosen.tolist()]).astype(np.float32)
+    rows = np.stack([known[clip].features.mean(axis=0) for clip in chosen.tolist()]).astype(np.float32)
+    used = [known[clip] for clip in sorted(set(chosen.tolist()))]
     with torch.inference_mode(), single_thread():
         x = torch.from_numpy(rows[None])
         scores, so_far, alone = (
@@ -298,6 +322,8 @@ def _view_prediction(
         score_alone=alone,
         representation=representation,
         num_replaced_clips=num_lost,
+        num_held_frames=sum(clip.num_held_frames for clip in used),
+        num_damaged_frames=sum(clip.num_damaged_frames for clip in used),
     )
 
 

@@ -86,12 +86,15 @@ def write_predictions_folder(
                 "probability": _named(prediction.y_score, classes),
                 "calibrated_probability": _named(prediction.calibrated, classes),
                 "num_frames_read": prediction.num_frames,
+                "notes": list(prediction.notes),
                 "views": [
                     {
                         "recording_id": view.recording_id,
                         "view": view.view,
                         "probability": _named(view.y_score, classes),
                         "num_replaced_clips": view.num_replaced_clips,
+                        "num_held_frames": view.num_held_frames,
+                        "num_damaged_frames": view.num_damaged_frames,
                     }
                     for view in prediction.views
                 ],

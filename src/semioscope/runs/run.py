@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from semioscope.core.errors import SemioscopeError, StoreError
+from semioscope.core.errors import LeakageError, SemioscopeError, StoreError
 from semioscope.core.files import read_json
 from semioscope.core.progress import Progress
 from semioscope.evaluation import (
@@ -24,7 +24,7 @@ from semioscope.runs.finish import RunOutcome, finish_run
 from semioscope.runs.folder import RunFolder, log_event, open_run
 from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import Failure
-from semioscope.splits import Fold, write_folds
+from semioscope.splits import PATIENT_RULES, Fold, write_folds
 
 
 def perform_run(
@@ -58,6 +58,7 @@ def perform_run(
     failures: list[Failure] = []
 
     extraction = plan.extraction()
+    _refuse_shared_pictures(plan, extraction)
     _extract(extraction, runner, progress, "features", failures)
     yardstick = plan.yardsticks()
     if yardstick is not None:
@@ -84,19 +85,38 @@ def perform_run(
     final = _final_task(plan, folder, table, fold_results)
     last = run_stage(
         "final model", run_fold, [final.unit()], ledger=ledger, executor=make_executor("local", workers=1),
-        progress=progress, unit_name="models",
+        progress=progress, unit_name="model",
     )  # fmt: skip
     if last.failed:
         raise StoreError(last.failed[0].message)
     log_event(folder, "trained", seconds=round(time.monotonic() - began, 1))
-    traits = stored_features(yardstick, failures) if yardstick is not None else {}
+    traits = stored_features(yardstick, failures, stage="yardsticks") if yardstick is not None else {}
     return finish_run(plan, folder, table, fold_results, final, traits, failures, began)
+
+
+def _refuse_shared_pictures(plan: RunPlan, extraction: ExtractionPlan) -> None:
+    """Refuse one video under several patients where folds are by patient: it would stand on both sides.
+
+    Raises:
+        LeakageError: Naming the patients and recordings.
+    """
+    if plan.folds.rule not in PATIENT_RULES:
+        return
+    for view in (view for read in extraction.reads for view in read.views):
+        owners = {plan.cohort.recordings[name].patient_id for name in view.recording_ids}
+        if len(owners) > 1:
+            msg = (
+                f"A patient must not stand on both sides of a split, but recordings {', '.join(view.recording_ids)} "
+                f"show the same video and are of patients {', '.join(sorted(owners))}. Give them one patient_id, or "
+                "correct the paths in recordings.tsv."
+            )
+            raise LeakageError(msg)
 
 
 def _extract(
     extraction: ExtractionPlan, runner: Any, progress: Progress, stage: str, failures: list[Failure]
 ) -> ExtractionReport:
-    report = extract(extraction, executor=runner, progress=progress)
+    report = extract(extraction, executor=runner, progress=progress, stage=stage)
     failures += [
         Failure(recording_id=item.recording_id, event_id=event_id, stage=stage, message=item.message)
         for item in report.failures
@@ -106,7 +126,7 @@ def _extract(
 
 
 def stored_features(
-    extraction: ExtractionPlan, failures: list[Failure]
+    extraction: ExtractionPlan, failures: list[Failure], *, stage: str = "features"
 ) -> dict[tuple[str, str], EventFeatures]:
     """Return the features of every view that the store has completely, by event and recording.
 
@@ -124,7 +144,7 @@ def stored_features(
                     Failure(
                         recording_id=event.recording_id,
                         event_id=event.event_id,
-                        stage="features",
+                        stage=stage,
                         message=str(err),
                     )
                 )

@@ -33,7 +33,6 @@ from semioscope.scoring import (
 THRESHOLD = 0.5
 """Of the score of the positive class; as in the paper."""
 COMPARED = ("accuracy", "balanced_accuracy", "f1", "macro_f1", "auroc")
-MAX_WRONG_EXAMPLES = 12
 
 
 def run_scores(
@@ -105,7 +104,8 @@ def _content(
         inner, note = _inner_threshold(events, classes, fold_results, seed=seed)
         content["event_inner_threshold"] = inner
         content["notes"] += [note] if note else []
-        content["fitted_threshold"] = fit_threshold(events.y_true, events.y_score[:, 1])
+        if plan.folds.selection == "inner":  # the paper's protocol keeps 0.5
+            content["fitted_threshold"] = fit_threshold(events.y_true, events.y_score[:, 1])
         content["curves"] = _curves(events, classes, seed=seed)
     return content
 
@@ -356,5 +356,5 @@ def _examples(events: EventScores, *, num: int) -> dict[str, list[str]]:
     right = [i for i in order if predicted[i] == events.y_true[i]]
     wrong = [i for i in order[::-1] if predicted[i] != events.y_true[i]]
     best, worst = right[:num], [i for i in right[::-1][:num] if i not in right[:num]]
-    named = {"best": best, "worst": worst, "wrong": wrong[:MAX_WRONG_EXAMPLES]}
+    named = {"best": best, "worst": worst, "wrong": wrong}
     return {name: [events.event_ids[i] for i in chosen] for name, chosen in named.items()}

@@ -38,9 +38,7 @@ def write_thumbnails(
     return written
 
 
-def _written(
-    run: Path, plan: RunPlan, scores: Mapping[str, Any], views: Sequence[ViewScore]
-) -> list[Path]:
+def _written(run: Path, plan: RunPlan, scores: Mapping[str, Any], views: Sequence[ViewScore]) -> list[Path]:
     mode = plan.config.report.thumbnails
     wanted = {event_id for chosen in scores["examples"].values() for event_id in chosen}
     predicted = {event["event_id"]: event["y_predicted"] for event in scores["events"]}

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from typer.testing import CliRunner
+from tiny import call
 
-from semioscope.cli.cohort import app, parse_mapping
+from semioscope.cli.cohort import parse_mapping
 from semioscope.core.errors import ConfigError
 
 TABLE = "patient,video,onset,clonic,offset,type\np1,n/a,10,30,50,TCS\np2,n/a,10,,50,FOS\n"
@@ -26,10 +26,8 @@ def cohort(tmp_path):
 
 
 def run(*arguments):
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout
+    shown = call("cohort", *arguments)
+    return shown.exit_code, shown.out
 
 
 def test_new_then_check_then_filled(tmp_path):
@@ -72,8 +70,9 @@ def test_check_lists_errors(cohort):
 
 
 def test_unknown_tasks_are_an_error(cohort):
-    with pytest.raises(ConfigError, match="Unknown task 'fos'"):
-        run("summary", cohort, "--task", "fos")
+    shown = call("cohort", "summary", cohort, "--task", "fos")
+    assert shown.exit_code == 2
+    assert "Unknown task 'fos'" in shown.err
 
 
 def test_summary_prints_figures_and_the_next_step(cohort):

@@ -366,7 +366,7 @@ def test_a_task_of_three_classes(tmp_path, quick_figures):
 
     page = edited(tmp_path, change)
     assert page.nested
-    assert "The model tells FLE, TLE and non-epileptic apart" in page.text
+    assert "asked to tell FLE, TLE and non-epileptic apart" in page.text
     assert "4 of 7 TLE seizures were recognised; 2 called FLE and 1 called non-epileptic." in page.text
     assert "This run has no curves" in page.text
 
