@@ -67,7 +67,10 @@ def test_the_event_is_the_mean_of_its_views_in_every_file(tiny: Tiny, tmp_path: 
     only = content["predictions"][0]
     assert only["probability"]["TCS"] == pytest.approx(scores[2], abs=1e-6)
     assert sum(only["probability"].values()) == pytest.approx(1, abs=1e-5)
-    assert only["class"] == max(only["probability"], key=only["probability"].get)
+    threshold = read_bundle(tiny.bundle).facts.threshold
+    assert content["threshold"] == pytest.approx(threshold)
+    assert only["class"] == ("TCS" if only["probability"]["TCS"] >= threshold else "FOS")
+    assert f", called TCS from {threshold:.2f}" in done.out
     vectors = load_file(tmp_path / "representations.safetensors")
     assert sorted(vectors) == ["h01-s1/h01-s1-large", "h01-s1/h01-s1-small"]
     assert len({vector.shape for vector in vectors.values()}) == 1

@@ -20,8 +20,8 @@ def test_a_run_leaves_what_is_described_and_says_what_comes_next(tiny: Tiny) -> 
     assert f"semioscope predict VIDEO --model {tiny.bundle}" in tiny.text
     names = {name.split("/")[0] for name in tree(tiny.run, without=())}
     assert names == {
-        "config.yaml", "folds.json", "predictions.tsv", "baselines.tsv", "scores.json", "segments.tsv", "failures.tsv",
-        "models", "figures", "report.html", "units", "provenance.json", "run.jsonl", "thumbnails",
+        "config.yaml", "folds.json", "predictions.tsv", "baselines.tsv", "scores.json", "segments.tsv",
+        "failures.tsv", "models", "figures", "report.html", "units", "provenance.json", "run.jsonl", "thumbnails",
     }  # fmt: skip
     models = {path.name for path in (tiny.run / "models").iterdir()}
     assert models == {"fold-0.safetensors", "fold-1.safetensors", "final.safetensors", "gestures-2021.semio"}

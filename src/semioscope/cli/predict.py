@@ -116,7 +116,8 @@ def describe(prediction: "Prediction", bundle: "Bundle") -> str:
     first = prediction.views[0]
     lines = [
         f"{prediction.event_id}: {name}, probability {score:.2f} (views: {views}); "
-        f"calibrated {calibrated:.2f}{called}; judged from {first.interval.start_seconds:.1f} s to {first.interval.end_seconds:.1f} s."
+        f"calibrated {calibrated:.2f}{called}; judged from {first.interval.start_seconds:.1f} s to "
+        f"{first.interval.end_seconds:.1f} s."
     ]
     if prediction.calibrated.argmax() != prediction.y_predicted:
         lines.append("  Undecided: the calibrated probability speaks for another class.")

@@ -150,7 +150,7 @@ def test_positions() -> None:
 def test_a_table_needs_one_row_per_clip() -> None:
     table = table_of()
     with pytest.raises(ValueError, match=r"Examples of \d+ clips need as many rows"):
-        replace(table, features=table.features[1:])
+        replace(table, views=table.views[1:])
 
 
 def test_written_examples_read_back_the_same_and_equal_ones_are_equal_bytes(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_damaged_examples_are_told(tmp_path: Path) -> None:
     numbers = tmp_path / "examples.npy"
     numbers.write_bytes(numbers.read_bytes()[:200])
     with pytest.raises(
-        StoreError, match="must hold the examples of this run: .* Delete it and give the same"
+        StoreError, match=r"must hold the examples of this run: .* Delete it and give the same"
     ):
         read_examples(tmp_path)
 
