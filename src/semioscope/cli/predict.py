@@ -107,7 +107,7 @@ def describe(prediction: "Prediction", bundle: "Bundle") -> str:
     name = classes[prediction.y_predicted]
     score = prediction.y_score[prediction.y_predicted]
     calibrated = prediction.calibrated[prediction.y_predicted]
-    called = f", called {classes[1]} from {bundle.facts.threshold:.2f}" if len(classes) == 2 else ""
+    called = f", threshold for {classes[1]} {bundle.facts.threshold:.2f}" if len(classes) == 2 else ""
     several = len({view.view for view in prediction.views}) < len(prediction.views)
     views = ", ".join(
         f"{view.recording_id if several else view.view} {view.y_score[prediction.y_predicted]:.2f}"

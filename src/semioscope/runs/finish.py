@@ -152,7 +152,8 @@ def _run_facts(plan: RunPlan, *, synthetic: bool) -> dict[str, Any]:
         "synthetic": synthetic,
         "thumbnails": config.report.thumbnails,
         "commands": {
-            "again": "semioscope run config.yaml --cohort COHORT --out RUN",
+            "again": "semioscope run RUN/config.yaml --cohort COHORT --out NEWRUN"
+            + (" --folds RUN/folds.json" if plan.folds_digest else ""),
             "predict": f"semioscope predict VIDEO --model RUN/models/{config.recipe}.semio",
         },
     }
