@@ -13,7 +13,14 @@ from semioscope.core.randomness import stream
 from semioscope.core.records import Event
 from semioscope.splits.balance import partition
 from semioscope.splits.leakage import check_leakage
-from semioscope.splits.records import PATIENT_RULES, Fold, FoldConfig, FoldPlan, SelectionConfig
+from semioscope.splits.records import (
+    PATIENT_RULES,
+    RULES_WITHOUT_SELECTION,
+    Fold,
+    FoldConfig,
+    FoldPlan,
+    SelectionConfig,
+)
 from semioscope.splits.rules import FOLD_RULES, FoldEvents, fold_events, patient_table
 
 
@@ -33,7 +40,8 @@ def make_folds(
     Every labelled event that has a view with ``use`` other than no is tested in exactly one fold. Trained on
     are events with a view of ``use`` = train. The inner split takes whole patients off the training events,
     about ``selection.fraction`` of them, with at least one patient of every class on both sides; where that
-    is impossible the validation set is empty and a note says so.
+    is impossible the validation set is empty and a note says so. Leave-one-patient-out selects nothing,
+    whatever ``selection`` says; a note says so too.
 
     Args:
         events: In any order; both views of a seizure are one event.
@@ -53,15 +61,19 @@ def make_folds(
     table = fold_events(events, num_classes=num_classes)
     fold_of = FOLD_RULES[config.rule](table, config, seed=seed, num_classes=num_classes)
     notes = list(table.notes)
+    on = selection.on
+    if config.rule in RULES_WITHOUT_SELECTION and on != "none":
+        on = "none"
+        notes.append(f"Rule {config.rule} selects nothing: the epochs are fixed and the scores are pooled.")
     folds, unsplit = [], []
     for index in range(int(fold_of.max()) + 1):
         tested = fold_of == index
         trained = ~tested & table.trainable
         _require_classes(table.y_true[trained], index=index, rule=config.rule, num_classes=num_classes)
         chosen = np.zeros_like(trained)
-        if selection.on == "test":
+        if on == "test":
             chosen = tested & table.trainable
-        elif selection.on == "inner":
+        elif on == "inner":
             chosen = _inner_split(table, trained, selection, seed=seed, fold=index, num_classes=num_classes)
             trained = trained & ~chosen
             if not chosen.any():
@@ -83,7 +95,7 @@ def make_folds(
     plan = FoldPlan(
         rule=config.rule,
         seed=seed,
-        selection=selection.on,
+        selection=on,
         cohort_hash=cohort_hash,
         folds=tuple(folds),
         patient_of=dict(zip(table.event_ids, table.patient_ids, strict=True)),

@@ -14,6 +14,9 @@ SelectionRule = Literal["inner", "test", "none"]
 PATIENT_RULES: frozenset[str] = frozenset({"patient", "leave-one-patient-out"})
 """Rules under which no patient may stand on both sides; the others declare that patients are shared."""
 
+RULES_WITHOUT_SELECTION: frozenset[str] = frozenset({"leave-one-patient-out"})
+"""Rules that choose nothing on other patients (methods, section 0): epochs are fixed, scores are pooled."""
+
 
 class FoldConfig(Config):
     """How events are divided into folds."""

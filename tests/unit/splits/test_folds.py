@@ -43,6 +43,7 @@ def test_laws_of_every_rule(rule, on, rows, seed):
             raise
         return
     class_of = {one.event_id: one.y_true for one in events}
+    assert plan.selection == ("none" if rule == "leave-one-patient-out" else on)
     trainable = {one.event_id for one in events if one.views[0].use == "train"}
     tested = [name for fold in plan.folds for name in fold.test]
     assert sorted(tested) == sorted(class_of)
@@ -55,14 +56,14 @@ def test_laws_of_every_rule(rule, on, rows, seed):
         assert {class_of[name] for name in fold.train} == {0, 1}
         if rule in PATIENT_RULES:
             assert not patients(plan, fold.train) & patients(plan, fold.test)
-        if on == "inner":
+        if plan.selection == "inner":
             assert not patients(plan, fold.train) & patients(plan, fold.validation)
             assert not set(fold.validation) & set(fold.test)
             assert set(fold.train) | set(fold.validation) == trainable - set(fold.test)
             assert not fold.validation or {class_of[name] for name in fold.validation} == {0, 1}
             if rule in PATIENT_RULES:
                 assert not patients(plan, fold.validation) & patients(plan, fold.test)
-        elif on == "test":
+        elif plan.selection == "test":
             assert set(fold.validation) == set(fold.test) & trainable
         else:
             assert fold.validation == ()
@@ -72,7 +73,7 @@ def test_laws_of_every_rule(rule, on, rows, seed):
 @settings(max_examples=25, deadline=None)
 def test_inner_split_is_left_out_only_where_no_split_exists(rows, seed):
     events = events_from(rows)
-    plan = plan_of(events, "leave-one-patient-out", seed=seed)
+    plan = plan_of(events, "patient", seed=seed, num_folds=len({one.patient_id for one in events}))
     class_of = {one.event_id: one.y_true for one in events}
     for fold in plan.folds:
         if fold.validation:
@@ -137,8 +138,16 @@ def test_inner_split_takes_about_the_asked_share_of_patients_and_classes():
 
 def test_inner_splits_of_folds_and_seeds_differ():
     events = random_cohort(3, num_patients=30)
-    plans = [plan_of(events, "leave-one-patient-out", seed=seed) for seed in range(2)]
+    plans = [plan_of(events, "patient", seed=seed, num_folds=30) for seed in range(2)]
     assert len({fold.validation for plan in plans for fold in plan.folds}) > 30
+
+
+@pytest.mark.parametrize("on", ["inner", "test", "none"])
+def test_leave_one_patient_out_selects_nothing(on):
+    plan = plan_of(random_cohort(3), "leave-one-patient-out", on=on)
+    assert plan.selection == "none"
+    assert all(fold.validation == () for fold in plan.folds)
+    assert any("selects nothing" in note for note in plan.notes) == (on != "none")
 
 
 def test_seizure_rule_balances_class_and_duration():
