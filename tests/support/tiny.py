@@ -134,7 +134,8 @@ def assert_same_files(found: Path, wanted: Path, *, without: Sequence[str] = VOL
     """Fail, naming files, unless two folders hold the same files with the same bytes."""
     one, two = tree(found, without=without), tree(wanted, without=without)
     assert sorted(one) == sorted(two)
-    assert [name for name in one if one[name] != two[name]] == []
+    differing = [name for name in one if one[name] != two[name]]
+    assert not differing, f"{differing} differ"
 
 
 def edit(path: Path, change: Callable[[str], str]) -> None:

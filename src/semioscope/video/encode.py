@@ -55,7 +55,8 @@ CODECS: dict[str, CodecSpec] = {
         suffixes=(".mp4", ".mkv", ".mov", ".ts"),
         quality=20,
         qualities=(0, 51),
-        options=(("preset", "veryfast"),),
+        # With mbtree, libx264 gave differing pictures from run to run on processors with AVX-512.
+        options=(("preset", "veryfast"), ("x264-params", "mbtree=0")),
         note="plays everywhere",
     ),
     "hevc": CodecSpec(
