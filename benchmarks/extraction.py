@@ -67,7 +67,7 @@ def measure(*, quick: bool = False) -> dict[str, float]:
             "decode_and_resize": lambda: run(NoNetwork(backbone)),
             "wall": lambda: run(backbone),
         }
-        for turn in range(2 if quick else 6):
+        for turn in range(2 if quick else 4):
             for name, part in parts.items():
                 began = time.perf_counter()
                 part()

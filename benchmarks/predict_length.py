@@ -49,7 +49,7 @@ def measure(*, quick: bool = False) -> dict[str, float]:
             path = folder / f"{length}.mp4"
             write_video(path, seconds=60 * value, size=(320, 180), fps=15.0, codec="h264")
         figures: dict[str, list[dict[str, float]]] = {"short": [], "long": []}
-        for _ in range(1 if quick else 7):
+        for _ in range(1 if quick else 5):
             for length, values in figures.items():
                 command = [sys.executable, "-c", CHILD, str(bundle), str(folder / f"{length}.mp4")]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -8,6 +8,7 @@ from stopping import jobs_done
 from tiny import COHORT, Tiny, assert_same_files, call, run_arguments, tree
 
 from semioscope.core.files import sweep_temporaries
+from semioscope.runs.folder import working_in
 
 INTERRUPTED = 130
 KILLED = -9
@@ -143,3 +144,16 @@ def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on(
     monkeypatch.undo()
     assert call(*arguments).exit_code == 0
     assert_same_files(out, tiny.run)
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    arguments = run_arguments(tiny.cohort, tmp_path / "run", "--store", str(tiny.store))
+    with working_in(tmp_path / "run"):
+        partial = tmp_path / "run" / "models" / ".partial-of-the-first"
+        partial.parent.mkdir()
+        partial.write_text("half")
+        second = call(*arguments)
+        assert second.exit_code == 2
+        assert "Error: Another run is working in" in " ".join(second.err.split())
+        assert partial.exists()
+        assert not (tmp_path / "run" / "config.yaml").exists()

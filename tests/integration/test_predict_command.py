@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -11,9 +12,11 @@ import pytest
 from safetensors.numpy import load_file
 from tiny import Called, Tiny, call, edit
 
+from semioscope.core.files import read_json, write_json
 from semioscope.evaluation import read_examples, score_views
 from semioscope.models import load
 from semioscope.runs import read_bundle
+from semioscope.runs.bundle import sealed
 
 
 def predict(tiny: Tiny, out: Path, *arguments: object) -> Called:
@@ -70,7 +73,13 @@ def test_the_event_is_the_mean_of_its_views_in_every_file(tiny: Tiny, tmp_path: 
     threshold = read_bundle(tiny.bundle).facts.threshold
     assert content["threshold"] == pytest.approx(threshold)
     assert only["class"] == ("TCS" if only["probability"]["TCS"] >= threshold else "FOS")
-    assert f", called TCS from {threshold:.2f}" in done.out
+    side = "at or above" if only["class"] == "TCS" else "below"
+    assert re.search(
+        rf"{only['class']} \(probability of TCS 0\.\d+, {side} the threshold 0\.\d+; calibrated", done.out
+    )
+    frames = ("num_held_frames", "num_damaged_frames", "num_missing_frames")
+    assert [only[name] for name in frames] == [0, 0, 0]
+    assert only["num_frames_read"] > 0
     vectors = load_file(tmp_path / "representations.safetensors")
     assert sorted(vectors) == ["h01-s1/h01-s1-large", "h01-s1/h01-s1-small"]
     assert len({vector.shape for vector in vectors.values()}) == 1
@@ -219,6 +228,8 @@ BUNDLES = {
 def test_damaged_bundles(tiny: Tiny, bundle: Path, tmp_path: Path, fault: str) -> None:
     old, new, message = BUNDLES[fault]
     edit(bundle / "bundle.json", lambda text: text.replace(old, new, 1))
+    if fault == "weights differ":
+        write_json(bundle / "bundle.json", sealed(read_json(bundle / "bundle.json")))
     done = call("predict", tiny.videos()[0], "--model", bundle, "--out", tmp_path / "out")
     assert done.exit_code == 2
     assert message in done.err
@@ -232,6 +243,29 @@ def test_bundles_without_their_weights(tiny: Tiny, bundle: Path, tmp_path: Path)
     assert "must be an aggregator written by this program" in call(*command).err
     file.unlink()
     assert "aggregator.safetensors does not exist" in call(*command).err
+
+
+OUTS = {
+    "file": "--out must be a folder, but .*taken.* is a file. Choose another --out",
+    "below a file": "--out must be a folder, but .*taken.* is a file. Choose another --out",
+    "read only": "--out must be a folder that can be written, but .*closed.* cannot",
+}
+
+
+@pytest.mark.parametrize("kind", OUTS)
+def test_an_out_that_cannot_be_made_is_refused_before_any_work(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    (tmp_path / "taken").write_text("mine")
+    (tmp_path / "closed").mkdir(mode=0o555)
+    access = os.access  # root may write everywhere, so the answer is given here
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "closed" and access(path, mode))
+    monkeypatch.setattr("semioscope.runs.read_bundle", lambda path: pytest.fail("work began"))
+    out = {"file": "taken", "below a file": "taken/a/b", "read only": "closed/a"}[kind]
+    done = call("predict", tiny.videos()[0], "--model", tiny.bundle, "--out", tmp_path / out)
+    assert done.exit_code == 2
+    assert re.search(OUTS[kind], " ".join(done.err.split()))
+    assert (tmp_path / "taken").read_text() == "mine"
 
 
 def test_what_is_not_a_bundle(tiny: Tiny, tmp_path: Path) -> None:

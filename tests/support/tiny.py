@@ -32,8 +32,8 @@ COHORT = {
     "codec": "h264",
 }
 """Arguments of ``make_cohort``; the pictures have 160 x 90 pixels."""
-VOLATILE = ("run.jsonl", "provenance.json", "units/ledger")
-"""What an interrupted run may leave otherwise: the log, the machine, recorded durations."""
+VOLATILE = ("run.jsonl", "provenance.json", "units/ledger", "units/lock")
+"""What an interrupted run may leave otherwise: the log, the machine, recorded durations, the lock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

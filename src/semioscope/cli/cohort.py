@@ -85,7 +85,11 @@ def summary(
     print(render_summary(figures))
     from semioscope.recipes import RECIPES
 
-    print(f"\nNext: semioscope run {next(iter(RECIPES))} --cohort {folder} --out RUN")
+    name, make = next(iter(RECIPES.items()))
+    few = figures["patients"]["num"]
+    folds = f" --set folds.num_folds={max(2, few // 2)}" if few < make().folds.num_folds else ""
+    print(f"\nNext: semioscope run {name} --cohort {folder} --out RUN{folds}")
+    print("      (add --backbone motion while the weights of the network are not there: semioscope doctor)")
 
 
 @importers.command("table", help="Import an annotation table: csv, tsv or xlsx.")

@@ -68,3 +68,4 @@ def command(
     print("  semioscope cohort new MYCOHORT          then fill in the three tables (docs/formats.md)")
     print("  semioscope cohort check MYCOHORT")
     print(f"  semioscope run {name} --cohort MYCOHORT --out MYRUN")
+    print("      fewer than 10 patients: add --set folds.num_folds=K; no weights yet: add --backbone motion")

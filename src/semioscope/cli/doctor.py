@@ -94,7 +94,7 @@ def _disk(folder: Path) -> str:
     while not there.exists() and there != there.parent:
         there = there.parent
     free = shutil.disk_usage(there).free / 2**30
-    hint = "" if free > 10 else "  (features of an hour of video need about 0.1 GiB; more space is advised)"
+    hint = "" if free > 10 else "  (little: make room before a long extraction)"
     return f"{free:.0f} GiB free{hint}"
 
 

@@ -31,7 +31,9 @@ def command(
     seizures: Annotated[
         Path | None,
         typer.Option(
-            help="A seizures.tsv; recording_id is the video's name without its ending.", metavar="TABLE"
+            help="A seizures.tsv; recording_id is the video's name without its ending, or as in the "
+            "recordings.tsv beside it.",
+            metavar="TABLE",
         ),
     ] = None,
     same_event: Annotated[
@@ -53,6 +55,7 @@ def command(
     from semioscope.core.progress import make_progress, stage
     from semioscope.runs import predict_all, read_bundle, write_predictions_folder
 
+    check_out(out)
     bundle = read_bundle(model)
     requests = make_requests(videos, onset=onset, offset=offset, seizures=seizures, same_event=same_event)
     display = make_progress(progress)
@@ -89,6 +92,25 @@ def command(
         raise typer.Exit(1)
 
 
+def check_out(out: Path) -> None:
+    """Refuse a folder for results that cannot be made or written, before any work is done; nothing is made.
+
+    Raises:
+        StoreError: Naming the file or folder that is in the way.
+    """
+    import os
+
+    from semioscope.core.errors import StoreError
+
+    there = next((folder for folder in (out, *out.absolute().parents) if os.path.lexists(folder)), out)
+    if not there.is_dir():
+        msg = f"--out must be a folder, but {there} is a file. Choose another --out."
+        raise StoreError(msg)
+    if not os.access(there, os.W_OK | os.X_OK):
+        msg = f"--out must be a folder that can be written, but {there} cannot. Choose another --out."
+        raise StoreError(msg)
+
+
 def cautions(bundle: "Bundle") -> list[str]:
     """Return what must be read with every prediction of a model."""
     sentences = []
@@ -104,32 +126,36 @@ def cautions(bundle: "Bundle") -> list[str]:
 def describe(prediction: "Prediction", bundle: "Bundle") -> str:
     """Return a prediction in words."""
     classes = bundle.facts.classes
-    name = classes[prediction.y_predicted]
-    score = prediction.y_score[prediction.y_predicted]
-    calibrated = prediction.calibrated[prediction.y_predicted]
-    called = f", threshold for {classes[1]} {bundle.facts.threshold:.2f}" if len(classes) == 2 else ""
+    shown = 1 if len(classes) == 2 else prediction.y_predicted
+    score, threshold = prediction.y_score[shown], bundle.facts.threshold
+    told = f"probability {score:.2f}"
+    if len(classes) == 2:
+        digits = 2 if f"{score:.2f}" != f"{threshold:.2f}" else 4
+        side = "at or above" if prediction.y_predicted == 1 else "below"
+        told = f"probability of {classes[1]} {score:.{digits}f}, {side} the threshold {threshold:.{digits}f}"
     several = len({view.view for view in prediction.views}) < len(prediction.views)
     views = ", ".join(
-        f"{view.recording_id if several else view.view} {view.y_score[prediction.y_predicted]:.2f}"
+        f"{view.recording_id if several else view.view} {view.y_score[shown]:.2f}"
         for view in prediction.views
     )
     first = prediction.views[0]
     lines = [
-        f"{prediction.event_id}: {name}, probability {score:.2f} (views: {views}); "
-        f"calibrated {calibrated:.2f}{called}; judged from {first.interval.start_seconds:.1f} s to "
-        f"{first.interval.end_seconds:.1f} s."
+        f"{prediction.event_id}: {classes[prediction.y_predicted]} ({told}; "
+        f"calibrated {prediction.calibrated[shown]:.2f}; views: {views}); judged from "
+        f"{first.interval.start_seconds:.1f} s to {first.interval.end_seconds:.1f} s."
     ]
     if prediction.calibrated.argmax() != prediction.y_predicted:
         lines.append("  Undecided: the calibrated probability speaks for another class.")
     replaced = sum(view.num_replaced_clips for view in prediction.views)
     if replaced:
-        lines.append(f"  {replaced} clips lacked frames; their neighbours were used.")
-    held = sum(view.num_held_frames for view in prediction.views)
-    if held:
-        lines.append(f"  {held} frames repeat an older picture: the video has a gap there.")
-    damaged = sum(view.num_damaged_frames for view in prediction.views)
-    if damaged:
-        lines.append(f"  {damaged} frames are damaged. Copy the video again from its source.")
+        clips = "1 clip" if replaced == 1 else f"{replaced} clips"
+        lines.append(f"  {clips} lacked frames; their neighbours were used.")
+    if held := prediction.frames.num_held:
+        frames = "1 frame repeats" if held == 1 else f"{held} frames repeat"
+        lines.append(f"  {frames} an older picture: the video has a gap there.")
+    if damaged := prediction.frames.num_damaged:
+        frames = "1 frame is" if damaged == 1 else f"{damaged} frames are"
+        lines.append(f"  {frames} damaged. Copy the video again from its source.")
     lines += [f"  {note}" for note in prediction.notes]
     return "\n".join(lines)
 
@@ -170,10 +196,10 @@ def make_requests(
 
 def _from_table(videos: list[Path], table: Path) -> "list[PredictionRequest]":
     from semioscope.core.errors import CohortError
-    from semioscope.core.formats import SEIZURES
+    from semioscope.core.formats import RECORDINGS, SEIZURES
     from semioscope.core.tables import read_table
 
-    by_name = _by_name(videos)
+    by_name = _by_name(videos) | _by_recording(videos, table.parent / RECORDINGS.file)
     rows, problems = read_table(table, SEIZURES)
     faults = [str(problem) for problem in problems if problem.severity == "error"]
     if faults:
@@ -186,11 +212,12 @@ def _from_table(videos: list[Path], table: Path) -> "list[PredictionRequest]":
             continue
         event_id = str(row.values["seizure_id"])
         stretch = _stretch(row, f"{table.name} row {row.number} (seizure {event_id})")
-        for video in found:
+        for video in dict.fromkeys(found):
             times.setdefault(event_id, {}).setdefault(video, []).append(stretch)
     if not times:
         msg = (
-            f"{table.name} must name the videos in recording_id (their names without the ending), but none of "
+            f"{table.name} must name the videos in recording_id (their names without the ending, or the "
+            f"recording_id of {RECORDINGS.file} beside it), but none of "
             f"{', '.join(sorted(video.stem for video in videos)[:5])} is there. Correct recording_id."
         )
         raise CohortError(msg)
@@ -210,6 +237,41 @@ def _by_name(videos: list[Path]) -> dict[str, Path]:
                 )
                 raise ConfigError(msg)
     return by_name
+
+
+def _by_recording(videos: list[Path], table: Path) -> dict[str, Path]:
+    """Return which video each recording of a cohort is, by its path, else by its name where only one has it.
+
+    A recording whose video was not given is left out. All views of a file are that file.
+
+    Raises:
+        CohortError: If the table breaks a rule.
+    """
+    from semioscope.core.errors import CohortError
+    from semioscope.core.formats import RECORDINGS
+    from semioscope.core.tables import read_table
+
+    if not table.is_file():
+        return {}
+    rows, problems = read_table(table, RECORDINGS)
+    faults = [str(problem) for problem in problems if problem.severity == "error"]
+    if faults:
+        raise CohortError("\n".join(faults))
+    files = {
+        str(row.values["recording_id"]): (table.parent / path).resolve()
+        for row in rows
+        if (path := row.text("path"))
+    }
+    by_path = {video.resolve(): video for video in videos}
+    by_file_name = {video.name: video for video in videos}
+    known = set(files.values())
+    found: dict[str, Path] = {}
+    for recording_id, file in files.items():
+        if file in by_path:
+            found[recording_id] = by_path[file]
+        elif file.name in by_file_name and sum(other.name == file.name for other in known) == 1:
+            found[recording_id] = by_file_name[file.name]
+    return found
 
 
 def _stretch(row: "Row", where: str) -> tuple[float, float]:

@@ -84,8 +84,10 @@ def command(
     if dry_run:
         print("Nothing was computed (--dry-run). Next: the same command without --dry-run.")
         return
-    outcome = perform_run(plan, out, executor=executor, workers=workers, progress=display)
-    page = write_report(out)
+    outcome = perform_run(
+        plan, out, executor=executor, workers=workers, progress=display, report=write_report
+    )
+    page = out / "report.html"
     say(outcome.describe())
     print(f"Report: {page}")
     say_next(f"open the report in a browser, then semioscope predict VIDEO --model {outcome.bundle}")

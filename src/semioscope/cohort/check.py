@@ -163,11 +163,10 @@ def _look_at(path: Path, *, full: bool) -> _Video:
             return _Video(faults=(fault,))
         if whole:
             duration = float(index.pts_seconds[-1]) + info.frame_seconds
-        promised = info.header_duration_seconds
-        if promised - duration > max(1.0, 0.02 * promised):
+        if info.promises_beyond(duration):
             remarks.append(
-                f"{path.name} ends at {duration:.2f} s, but its header promises {promised:.2f} s: it was cut off. "
-                "Copy it again from its source."
+                f"{path.name} ends at {duration:.2f} s, but its header promises "
+                f"{info.header_duration_seconds:.2f} s: it was cut off. Copy it again from its source."
             )
         if index.is_variable_rate:
             remarks.append(

@@ -29,7 +29,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         StoreError: If the disk is full or the folder cannot be written.
     """
-    with _disk_errors(path):
+    with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
             prefix=f"{_TEMPORARY}{path.stem[:40]}-", suffix=path.suffix, dir=path.parent
@@ -144,7 +144,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a folder without write access into a StoreError."""
     try:
         yield
     except OSError as err:

@@ -37,8 +37,8 @@ class ViewExample:
         num_frames: Grid frames inside the event (K).
         num_clips: Clips that can be used; at least 1.
         num_missing_clips: Clips that a frame was missing from; left out.
-        num_held_frames: Frames that repeat an older picture, summed over the clips.
-        num_damaged_frames: Frames that the decoder marked as damaged, summed over the clips.
+        num_held_clips: Clips that can be used and in which an older picture stands in for a frame.
+        num_damaged_clips: Clips that can be used and in which the decoder marked a frame as damaged.
     """
 
     event_id: str
@@ -53,8 +53,8 @@ class ViewExample:
     num_frames: int
     num_clips: int
     num_missing_clips: int
-    num_held_frames: int
-    num_damaged_frames: int
+    num_held_clips: int
+    num_damaged_clips: int
 
     @property
     def name(self) -> str:
@@ -174,8 +174,8 @@ def build_examples(
                     num_frames=span.num_frames,
                     num_clips=int(usable.sum()),
                     num_missing_clips=int((~usable).sum()),
-                    num_held_frames=int(found.num_held_frames.sum()),
-                    num_damaged_frames=int(found.num_damaged_frames.sum()),
+                    num_held_clips=int((found.num_held_frames[usable] > 0).sum()),
+                    num_damaged_clips=int((found.num_damaged_frames[usable] > 0).sum()),
                 )
             )
             rows.append(found.features[usable].mean(axis=1))

@@ -43,9 +43,8 @@ class ExtractionReport:
         num_stored: Clips that were in the store before.
         num_computed: Clips that were computed.
         num_incomplete: Computed clips that have no features because frames are missing.
-        num_missing_frames: Frames that videos do not have, summed over computed clips.
-        num_held_frames: Frames that repeat an older picture, likewise.
-        num_damaged_frames: Frames that the decoder marked as damaged, likewise.
+        num_held_clips: Computed clips in which an older picture stands in for a frame.
+        num_damaged_clips: Computed clips in which the decoder marked a frame as damaged.
         incomplete: Per recording, how many of its computed clips have no features.
         failures: Recordings that could not be read, with their messages.
         seconds: Wall time.
@@ -57,9 +56,8 @@ class ExtractionReport:
     num_stored: int
     num_computed: int
     num_incomplete: int
-    num_missing_frames: int
-    num_held_frames: int
-    num_damaged_frames: int
+    num_held_clips: int
+    num_damaged_clips: int
     incomplete: dict[str, int]
     failures: tuple[ExtractionFailure, ...]
     seconds: float
@@ -73,14 +71,14 @@ class ExtractionReport:
             f"{format_seconds(self.seconds)} (decoding {format_seconds(self.decode_seconds)}, network "
             f"{format_seconds(self.network_seconds)})."
         ]
-        frames = {
-            "missing": self.num_missing_frames,
-            "held": self.num_held_frames,
-            "damaged": self.num_damaged_frames,
+        clips = {
+            "with missing frames": self.num_incomplete,
+            "with a picture held over a gap": self.num_held_clips,
+            "with damaged pictures": self.num_damaged_clips,
         }
-        if any(frames.values()):
-            told = ", ".join(f"{count} {name}" for name, count in frames.items() if count)
-            lines.append(f"Frames of computed clips: {told}.")
+        if any(clips.values()):
+            told = ", ".join(f"{count} {name}" for name, count in clips.items() if count)
+            lines.append(f"Of the computed clips: {told}.")
         for recording, count in self.incomplete.items():
             lines.append(
                 f"Recording {recording}: {count} clips have no features, because frames are missing. "
@@ -143,9 +141,8 @@ def extract(
         num_stored=plan.num_stored,
         num_computed=sum(value["num_clips"] for value in done),
         num_incomplete=sum(incomplete.values()),
-        num_missing_frames=sum(value["num_missing_frames"] for value in done),
-        num_held_frames=sum(value["num_held_frames"] for value in done),
-        num_damaged_frames=sum(value["num_damaged_frames"] for value in done),
+        num_held_clips=sum(value["num_held_clips"] for value in done),
+        num_damaged_clips=sum(value["num_damaged_clips"] for value in done),
         incomplete=incomplete,
         failures=(*plan.failures, *_failures(result.failed, plan.events)),
         seconds=result.seconds,
@@ -197,15 +194,15 @@ def compute_unit(work: _UnitWork) -> dict[str, Any]:
         for view in work.views
     ]
     statistics = StreamStatistics()
-    counts = dict.fromkeys(("num_missing_frames", "num_held_frames", "num_damaged_frames"), 0)
+    num_held = num_damaged = 0
     incomplete: dict[str, int] = {}
     stream = stream_features(work.path, views, backbone=backbone, picture=work.picture, statistics=statistics)
     for clip in stream:
         number = next(iter(waiting[clip.view]))  # clips of a view ascend, so do their blocks
         size, clips = waiting[clip.view][number]
         clips.append(clip)
-        for name in counts:
-            counts[name] += getattr(clip, name)
+        num_held += clip.num_held_frames > 0
+        num_damaged += clip.num_damaged_frames > 0
         if clip.num_missing_frames:
             name = ", ".join(work.views[clip.view].recording_ids)
             incomplete[name] = incomplete.get(name, 0) + 1
@@ -213,8 +210,9 @@ def compute_unit(work: _UnitWork) -> dict[str, Any]:
             store.write_block(work.views[clip.view].key_digest, number, _block(clips, backbone.engine))
             del waiting[clip.view][number]
     return {
-        **counts,
         "num_clips": statistics.num_clips,
+        "num_held_clips": num_held,
+        "num_damaged_clips": num_damaged,
         "incomplete": incomplete,
         "decode_seconds": statistics.decode_seconds,
         "network_seconds": statistics.network_seconds,

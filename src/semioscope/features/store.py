@@ -3,6 +3,7 @@
 ```
 STORE/<key>/key.json                   what the numbers depend on
 STORE/<key>/block-000123.safetensors   clips 123*64 .. 123*64+63, those that were needed
+STORE/<key>/.lock                      held by the one that writes a block; empty
 ```
 A block is replaced in one step. Its metadata hold a hash of its arrays: a block that was damaged is as good
 as absent, and is computed again. ``docs/formats.md`` gives the arrays.
@@ -20,6 +21,7 @@ from jaxtyping import Float32, Int, Int32, Int64
 from semioscope.core.errors import StoreError
 from semioscope.core.files import canonical_json, write_bytes, write_json
 from semioscope.core.formats import SCHEMA_VERSION
+from semioscope.core.locks import locked
 from semioscope.features.key import FeatureKey
 from semioscope.plans import CLIPS_PER_BLOCK
 
@@ -125,7 +127,7 @@ class FeatureStore:
         return block
 
     def write_block(self, key_digest: str, number: int, block: Block) -> None:
-        """Write a block in one step; clips that its file already has are kept.
+        """Write a block in one step; clips that its file already has are kept, whoever writes them.
 
         Args:
             key_digest: Digest of the key that the numbers belong to.
@@ -140,9 +142,11 @@ class FeatureStore:
             first = number * CLIPS_PER_BLOCK
             msg = f"Block {number} holds clips {first} to {first + CLIPS_PER_BLOCK - 1} only."
             raise ValueError(msg)
-        before = self.read_block(key_digest, number)
-        whole = block if before is None else before.merged(block)
-        write_bytes(self.block_path(key_digest, number), _packed(whole))
+        path = self.block_path(key_digest, number)
+        with locked(path.with_name(".lock"), wait=True):
+            before = self.read_block(key_digest, number)
+            whole = block if before is None else before.merged(block)
+            write_bytes(path, _packed(whole))
 
     def stored_clips(self, key_digest: str, numbers: Iterable[int]) -> StoredClips:
         """Return which clips the blocks of these numbers have; every file is checked against its hash."""

@@ -97,7 +97,7 @@ class StreamStatistics:
         num_frames: Pictures read; a picture that several clips or views share counts once.
         num_clips: Clips yielded.
         num_backbone_clips: Clips that the backbone saw.
-        frames: What the reader says about the frames.
+        frames: What the reader says about the frames it was asked for; several streams are added up.
     """
 
     decode_seconds: float = 0.0
@@ -290,7 +290,8 @@ class _Producer:
                 if self._stopped.is_set():
                     return
             self._statistics.decode_seconds += time.perf_counter() - began
-            self._statistics.frames = reader.report
+            before = self._statistics.frames
+            self._statistics.frames = reader.report if before is None else before.merged(reader.report)
 
     def _prepared(self, frame: Frame, view: ViewClips) -> UInt8[np.ndarray, "size size 3"] | None:
         if frame.picture is None:

@@ -7,7 +7,7 @@ from jaxtyping import Float32
 
 PRECISIONS: dict[str, str] = {
     "f32": "single precision",
-    "bf16": "half of its bits: about twice as fast where the processor has it, relative error about 4e-3",
+    "bf16": "half of its bits: faster where the processor has it, and less exact",
 }
 
 

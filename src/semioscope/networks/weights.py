@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from semioscope.core.errors import StoreError, WeightsError
 from semioscope.core.files import atomic_path, file_sha256, read_json, write_json
+from semioscope.core.locks import locked
 from semioscope.core.progress import Progress
 from semioscope.networks.backbones import BACKBONES, backbone_spec
 from semioscope.networks.download import (
@@ -21,7 +22,6 @@ from semioscope.networks.download import (
     disk_errors,
     download,
     hash_problem,
-    locked,
     source_url,
 )
 from semioscope.networks.spec import WeightsSource
@@ -121,7 +121,11 @@ def fetch_weights(name: str, *, progress: Progress | None = None) -> Path | None
     tensors, record_path, original = _paths(name, source)
     if tensors.is_file() and record_path.is_file():
         return tensors
-    with locked(tensors.with_suffix(".lock")):
+    lock = tensors.with_suffix(".lock")
+    with disk_errors(lock.parent):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+    with locked(lock, wait=True):
         if tensors.is_file() and record_path.is_file():  # another process was quicker
             return tensors
         by_hand = original.is_file()

@@ -28,7 +28,7 @@ Short = Literal["centre", "error"]
 class SegmentPlan(Config):
     """How clips are drawn from an event. Methods: GESTURES 2021, section 2.4; as in the paper."""
 
-    num_segments: int = Field(default=16, ge=1)
+    num_segments: int = Field(default=16, ge=1, le=10_000)
     """Equal, non-overlapping parts of an event; one clip is drawn from each."""
     gamma: float = Field(default=4.0, ge=1)
     """Both parameters of the Beta density of a clip's place in its segment: 1 anywhere, .inf middle."""

@@ -21,6 +21,7 @@ from jaxtyping import UInt8
 from semioscope.cohort import Cohort, write_cohort
 from semioscope.core.errors import CohortError, ConfigError, SemioscopeError, VideoError, unknown_name
 from semioscope.core.files import digest, sweep_temporaries, write_json
+from semioscope.core.locks import locked
 from semioscope.core.progress import Progress, QuietProgress
 from semioscope.core.records import Recording, Region
 from semioscope.execution import Executor, Ledger, LocalExecutor, StageResult, Unit, run_stage
@@ -115,17 +116,32 @@ def preprocess_cohort(
         ConfigError: If the codec does not exist or the grid has no rate.
         CohortError: If ``out`` holds another cohort.
         VideoError: If no recording could be read at all.
-        StoreError: If the disk is full.
+        StoreError: If the disk is full, or another process is writing the same cohort.
     """
     _check(cohort, out, fps, codec)
-    picture, progress = picture or PictureConfig(), progress or QuietProgress()
-    sweep_temporaries(out)
+    picture = picture or PictureConfig()
     settings = {
         "fps": fps,
         "codec": codec,
         "quality": quality,
         "base": [picture.base_width, picture.base_height],
     }
+    taken = f"Another preprocess is working in {out}. Wait for its end, stop it, or choose another folder."
+    with locked(out / _DONE / "lock", wait=False, taken=taken):
+        sweep_temporaries(out)
+        return _preprocess(
+            cohort, out, picture, settings, executor or LocalExecutor(), progress or QuietProgress()
+        )
+
+
+def _preprocess(
+    cohort: Cohort,
+    out: Path,
+    picture: PictureConfig,
+    settings: dict[str, Any],
+    executor: Executor,
+    progress: Progress,
+) -> PreprocessReport:
     by_file: dict[Path, list[Recording]] = defaultdict(list)
     for recording in cohort.recordings.values():
         if recording.path is not None:
@@ -144,7 +160,7 @@ def preprocess_cohort(
         write_views,
         units,
         ledger=Ledger(out / _DONE),
-        executor=executor or LocalExecutor(),
+        executor=executor,
         progress=progress,
         unit_name="s of video",
     )
@@ -154,7 +170,7 @@ def preprocess_cohort(
         told = "\n".join(f"{name}: {message}" for name, message in failures.items())
         msg = f"At least one recording must be readable, but none is:\n{told}"
         raise VideoError(msg)
-    _write_tables(cohort, out, failures, _suffix(codec))
+    _write_tables(cohort, out, failures, _suffix(settings["codec"]))
     return PreprocessReport(folder=out, videos=videos, failures=tuple(failures.items()))
 
 

@@ -26,6 +26,7 @@ from semioscope.report.sections import (
     fold_members,
     metric_rows,
     scored_events,
+    yardstick_notes,
 )  # fmt: skip
 
 _EXAMPLES_BEFORE_FOLD = 12
@@ -88,7 +89,7 @@ def _context(tables: RunTables, folder: Path) -> dict[str, Any]:
         "fitted_threshold": scores.get("fitted_threshold"),
         "answer": answer(tables),
         "comparison": comparison_rows(scores),
-        "baseline_notes": list(map(str, as_list(scores.get("baseline_notes")))),
+        "baseline_notes": yardstick_notes(scores),
         "metrics": metric_rows(scores),
         "cohort": cohort,
         "cohort_rows": cohort_rows(scores),

@@ -46,6 +46,20 @@ def comparison_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
+def yardstick_notes(scores: Mapping[str, Any]) -> list[str]:
+    """Return what must be read with the first table: the notes of the run, and why guessing is not at 0.5."""
+    notes = list(map(str, as_list(scores.get("baseline_notes"))))
+    majority = as_mapping(as_mapping(scores.get("baselines")).get("majority"))
+    area = as_float(as_mapping(majority.get("auroc")).get("value"))
+    if math.isfinite(area) and not math.isclose(area, 0.5, abs_tol=1e-9):
+        notes.append(
+            f"The area under ROC of the majority class is {number(area)}, not 0.5, although it cannot tell one "
+            "seizure from another: the class frequencies differ between the pooled folds, "
+            "and with them its probability."
+        )
+    return notes
+
+
 def metric_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return every metric per seizure and per view, with what it means."""
     event, view = as_mapping(scores.get("event")), as_mapping(scores.get("view"))
@@ -137,7 +151,7 @@ def event_rows(tables: RunTables, *, drawn: frozenset[str]) -> list[dict[str, An
         ]
         known = [duration for duration in durations if math.isfinite(duration)]
         duration = sum(known) / len(known) if known else math.nan
-        missing, held = (_total(views, f"num_{kind}_frames") for kind in ("missing", "held"))
+        spoilt = [_total(views, f"num_{kind}_clips") for kind in ("missing", "held", "damaged")]
         rows.append(
             {
                 "event_id": event_id,
@@ -157,8 +171,8 @@ def event_rows(tables: RunTables, *, drawn: frozenset[str]) -> list[dict[str, An
                     + (" (scored only)" if view.get("use") == "evaluate" else "")
                     for view in views
                 ],
-                "frames": f"{count(missing)} / {count(held)}" if views else "n/a",
-                "frames_sort": missing + held,
+                "clips": " / ".join(map(count, spoilt)) if views else "n/a",
+                "clips_sort": sum(spoilt),
             }
         )
     return rows

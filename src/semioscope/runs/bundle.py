@@ -12,15 +12,20 @@ from pydantic import Field, ValidationError
 
 from semioscope.core.config import Config
 from semioscope.core.errors import StoreError
-from semioscope.core.files import write_bytes, write_json, write_text
+from semioscope.core.files import digest, file_sha256, write_bytes, write_json, write_text
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.core.records import Region
-from semioscope.models import Aggregator, AggregatorConfig
+from semioscope.models import Aggregator, AggregatorConfig, describe
 from semioscope.models import load as load_aggregator
+from semioscope.networks import backbone_spec
 from semioscope.plans import ClipPlan, SegmentPlan
 from semioscope.preprocess import PictureConfig
 from semioscope.recipes import BackboneConfig
 from semioscope.scoring import Calibration
+
+_AGGREGATOR = "aggregator.safetensors"
+_DIGEST = "digest"
+_SEALS = ("aggregator_sha256", _DIGEST)
 
 
 class ViewShape(Config):
@@ -97,9 +102,16 @@ def write_bundle(path: Path, facts: BundleFacts, *, aggregator_file: Path) -> No
     Raises:
         StoreError: If it cannot be written.
     """
-    write_bytes(path / "aggregator.safetensors", aggregator_file.read_bytes())
+    write_bytes(path / _AGGREGATOR, aggregator_file.read_bytes())
     write_text(path / "model_card.md", _model_card(facts))
-    write_json(path / "bundle.json", facts.model_dump(mode="json"))
+    content = facts.model_dump(mode="json") | {"aggregator_sha256": file_sha256(path / _AGGREGATOR)}
+    write_json(path / "bundle.json", sealed(content))
+
+
+def sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what ``bundle.json`` holds with the ``digest`` of everything else in it."""
+    facts = {key: value for key, value in content.items() if key != _DIGEST}
+    return facts | {_DIGEST: digest(facts, length=64)}
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -113,27 +125,71 @@ def read_bundle(path: Path) -> Bundle:
         found = sorted(item.name for item in path.glob("**/*.semio"))[:3] if path.is_dir() else []
         hint = f"There is {', '.join(found)} in it." if found else "A run leaves one in RUN/models."
         raise StoreError(msg + hint)
-    facts = _read_facts(path)
-    model = load_aggregator(path / "aggregator.safetensors")
-    if model.num_classes != len(facts.classes):
+    content = _read_content(path)
+    facts = _checked_facts(path, {key: content[key] for key in content if key not in _SEALS})
+    _check_parts(path, facts)
+    _check_seals(path, content)
+    return Bundle(path=path, facts=facts, model=load_aggregator(path / _AGGREGATOR))
+
+
+def _check_parts(path: Path, facts: BundleFacts) -> None:
+    """Refuse weights that are not of the network that ``bundle.json`` describes."""
+    about = describe(path / _AGGREGATOR)
+    wanted = {
+        "num_classes": len(facts.classes),
+        "num_features": backbone_spec(facts.backbone.name).num_features,
+        **facts.aggregator.model_dump(mode="json"),
+    }
+    found = {key: about.get(key) for key in ("num_classes", "num_features")} | about.get("aggregator", {})
+    for key, value in wanted.items():
+        if found.get(key) != value:
+            words = {"num_classes": "{} classes", "num_features": "{} features"}.get(key, f"{key} {{}}")
+            msg = (
+                f"The parts of the bundle {path} do not belong together: bundle.json names {words.format(value)}, "
+                f"{_AGGREGATOR} has {found.get(key)}. Copy the whole bundle again."
+            )
+            raise StoreError(msg)
+
+
+def _check_seals(path: Path, content: dict[str, Any]) -> None:
+    """Refuse a bundle of which a byte changed since it was written."""
+    for key in _SEALS:
+        if key not in content:
+            msg = f"{path / 'bundle.json'} is damaged: {key}: Field required. Copy the bundle again."
+            raise StoreError(msg)
+    if file_sha256(path / _AGGREGATOR) != content["aggregator_sha256"]:
         msg = (
-            f"The parts of the bundle {path} do not belong together: bundle.json names {len(facts.classes)} "
-            f"classes, aggregator.safetensors has {model.num_classes}. Copy the whole bundle again."
+            f"{path / _AGGREGATOR} must be the file that the bundle was written with, but its SHA-256 is another: "
+            "it was damaged or replaced. Copy the whole bundle again."
         )
         raise StoreError(msg)
-    return Bundle(path=path, facts=facts, model=model)
+    if sealed(content)[_DIGEST] != content[_DIGEST]:
+        msg = (
+            f"{path / 'bundle.json'} was changed since it was written: its digest is another. The model is valid "
+            "only with the settings it was trained with. Copy the bundle again, or train with other settings."
+        )
+        raise StoreError(msg)
 
 
-def _read_facts(path: Path) -> BundleFacts:
+def _read_content(path: Path) -> dict[str, Any]:
     try:
         content = json.loads((path / "bundle.json").read_text(encoding="utf-8"))
     except (ValueError, OSError) as err:
         msg = f"{path / 'bundle.json'} must be JSON that can be read: {err}. Copy the bundle again."
         raise StoreError(msg) from err
-    version = content.get("schema_version") if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        msg = (
+            f"{path / 'bundle.json'} is damaged: content: it must be a table of keys. Copy the bundle again."
+        )
+        raise StoreError(msg)
+    version = content.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
         msg = f"{path} was made by a newer semioscope (format {version}, this one reads {SCHEMA_VERSION}). Update it."
         raise StoreError(msg)
+    return content
+
+
+def _checked_facts(path: Path, content: dict[str, Any]) -> BundleFacts:
     try:
         return BundleFacts.model_validate(content)
     except ValidationError as err:

@@ -163,8 +163,8 @@ def _decode_facts(table: ExampleTable) -> dict[str, Any]:
     return {
         "num_clips": sum(view.num_clips + view.num_missing_clips for view in table.views),
         "num_missing_clips": sum(view.num_missing_clips for view in table.views),
-        "num_held": sum(view.num_held_frames for view in table.views),
-        "num_damaged": sum(view.num_damaged_frames for view in table.views),
+        "num_held_clips": sum(view.num_held_clips for view in table.views),
+        "num_damaged_clips": sum(view.num_damaged_clips for view in table.views),
     }
 
 
@@ -174,10 +174,14 @@ def _notes(table: ExampleTable) -> list[str]:
     if holed:
         total = sum(view.num_missing_clips for view in holed)
         named = ", ".join(view.name for view in holed[:5])
-        notes.append(f"{total} clips with missing frames were left out of {len(holed)} views: {named}.")
+        more = " and others" if len(holed) > 5 else ""
+        clips = "1 clip with missing frames was" if total == 1 else f"{total} clips with missing frames were"
+        views = "1 view" if len(holed) == 1 else f"{len(holed)} views"
+        notes.append(f"{clips} left out of {views}: {named}{more}.")
     outside = sum(view.use == "evaluate" for view in table.views)
     if outside:
-        notes.append(f"{outside} views were scored but not trained on (use = evaluate).")
+        views = "1 view was" if outside == 1 else f"{outside} views were"
+        notes.append(f"{views} scored but not trained on (use = evaluate).")
     return notes
 
 

@@ -1,7 +1,9 @@
 """A run folder: what a run was asked for, and whether the same command may go on in it."""
 
+import contextlib
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 from semioscope.core.errors import ConfigError, StoreError
 from semioscope.core.files import read_json, sweep_temporaries, write_json, write_text
 from semioscope.core.formats import SCHEMA_VERSION
+from semioscope.core.locks import locked
 from semioscope.core.provenance import provenance
 from semioscope.recipes import RunConfig, dump_config, read_config
 
@@ -49,9 +52,30 @@ class RunFolder:
         """Cohort, store and folds file of the command, to notice when another one comes."""
         return self.units / "request.json"
 
+    @property
+    def lock(self) -> Path:
+        """Held by the run that works in the folder."""
+        return self.units / "lock"
+
+
+@contextlib.contextmanager
+def working_in(path: Path) -> Iterator[None]:
+    """Keep other runs out of a run folder while the block lasts.
+
+    Raises:
+        StoreError: If another run is working in it, it holds other things, or it cannot be written.
+    """
+    folder = RunFolder(path=path)
+    _refuse_foreign(folder)
+    taken = f"Another run is working in {path}. Wait for its end, stop it, or choose another --out."
+    with locked(folder.lock, wait=False, taken=taken):
+        yield
+
 
 def open_run(path: Path, config: RunConfig, *, cohort_hash: str, folds_digest: str = "") -> RunFolder:
     """Make a run folder, or go on in one that was made by the same command.
+
+    What killed writers left is swept, so other runs must be kept out (``working_in``).
 
     Args:
         path: The folder; new, empty, or of the same run.
@@ -64,20 +88,26 @@ def open_run(path: Path, config: RunConfig, *, cohort_hash: str, folds_digest: s
         StoreError: If the folder holds other things, or cannot be written.
     """
     folder = RunFolder(path=path)
-    if path.exists() and not path.is_dir():
-        msg = f"--out must be a folder, but {path} is a file. Choose another --out."
-        raise StoreError(msg)
+    _refuse_foreign(folder)
     if folder.config.exists():
         _same_run(folder, config, cohort_hash=cohort_hash, folds_digest=folds_digest)
-    elif path.is_dir() and any(path.iterdir()) and not folder.units.is_dir():
-        msg = f"--out must be a new or empty folder or a run, but {path} holds other files. Choose another."
-        raise StoreError(msg)
     request = {"schema_version": SCHEMA_VERSION, "cohort_hash": cohort_hash, "folds": folds_digest}
     write_json(folder.request, request)
     write_text(folder.config, dump_config(config))
     sweep_temporaries(path)
     write_json(path / "provenance.json", provenance())
     return folder
+
+
+def _refuse_foreign(folder: RunFolder) -> None:
+    path = folder.path
+    if path.exists() and not path.is_dir():
+        msg = f"--out must be a folder, but {path} is a file. Choose another --out."
+        raise StoreError(msg)
+    ours = folder.config.exists() or folder.units.is_dir()
+    if not ours and path.is_dir() and any(path.iterdir()):
+        msg = f"--out must be a new or empty folder or a run, but {path} holds other files. Choose another."
+        raise StoreError(msg)
 
 
 def _same_run(folder: RunFolder, config: RunConfig, *, cohort_hash: str, folds_digest: str) -> None:

@@ -1,11 +1,11 @@
 """What a run will do: which events, which folds, which clips. Nothing is computed and nothing is written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from semioscope.cohort import Cohort, EventSelection, events_of, read_cohort
-from semioscope.core.errors import CohortError, ConfigError, SemioscopeError, unknown_name
+from semioscope.core.errors import CohortError, ConfigError, unknown_name
 from semioscope.core.files import file_sha256
 from semioscope.core.records import Event
 from semioscope.evaluation import BASELINES
@@ -17,16 +17,19 @@ from semioscope.features import (
     plan_extraction,
 )
 from semioscope.models import AGGREGATORS
-from semioscope.networks import BackboneSpec, backbone_spec, band_limit
-from semioscope.networks.motion import CLIP_SECONDS, MIN_FRAMES
+from semioscope.networks import BackboneSpec, backbone_spec
 from semioscope.plans import ClipPlan
 from semioscope.recipes import PROTOCOLS, RunConfig
-from semioscope.splits import PATIENT_RULES, FoldPlan, check_leakage, make_folds, read_folds
+from semioscope.runs.yardsticks import YardstickGroup, motion_frames, yardstick_groups, yardstick_notes
+from semioscope.splits import (
+    PATIENT_RULES,
+    RULES_WITHOUT_SELECTION,
+    FoldPlan,
+    check_leakage,
+    make_folds,
+    read_folds,
+)
 from semioscope.training import CLASS_WEIGHTS, LOSSES, OPTIMIZERS
-from semioscope.video import probe
-
-YARDSTICK_FPS = 25.0
-"""Rate at which the yardsticks look at movement; a video of fewer frames per second is seen at its own rate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ class RunPlan:
         folds_digest: Content of the folds file that was given; empty when the folds were made.
         spec: The backbone.
         clips: Clips of the backbone.
-        yardstick_clips: Clips of the motion yardsticks; None when no baseline needs them.
+        yardstick_groups: Views by frame rate for the motion yardsticks; empty when no baseline needs them.
         store: Where features are kept.
         notes: Sentences for the report.
     """
@@ -53,7 +56,7 @@ class RunPlan:
     folds_digest: str
     spec: BackboneSpec
     clips: ClipPlan
-    yardstick_clips: ClipPlan | None
+    yardstick_groups: tuple[YardstickGroup, ...]
     store: FeatureStore
     notes: tuple[str, ...]
 
@@ -92,17 +95,18 @@ class RunPlan:
             picture=self.config.preprocess,
         )
 
-    def yardsticks(self) -> ExtractionPlan | None:
-        """Return the plan of the features behind the motion yardsticks, or None when none needs them."""
-        if self.yardstick_clips is None:
-            return None
-        return plan_extraction(
-            self.cohort,
-            self.events,
-            self.yardstick_clips,
-            backbone=BackboneChoice(name="motion"),
-            store=self.store,
-            picture=self.config.preprocess,
+    def yardsticks(self) -> tuple[ExtractionPlan, ...]:
+        """Return the plans of the features behind the motion yardsticks, one per group."""
+        return tuple(
+            plan_extraction(
+                self.cohort,
+                group.events,
+                group.clips,
+                backbone=BackboneChoice(name="motion"),
+                store=self.store,
+                picture=self.config.preprocess,
+            )
+            for group in self.yardstick_groups
         )
 
     def describe(self) -> str:
@@ -144,16 +148,16 @@ def plan_run(
     _check_events(selection)
     if folds_file is not None:
         folds, folds_digest = read_folds(folds_file, events=selection.events), file_sha256(folds_file)
+        _check_folds_file(folds, config)
     else:
         folds, folds_digest = _made_folds(config, cohort, selection), ""
     check_leakage(folds, allow_shared_patients=config.folds.rule not in PATIENT_RULES)
     spec = backbone_spec(config.backbone.name)
     clips = _clips(config, spec)
+    _check_lengths(config, clips, selection.events)
     needs_motion = any(BASELINES[name].trait in ("motion_energy", "band_power") for name in config.baselines)
-    yardstick = _yardstick_clips(cohort, selection.events) if needs_motion else None
-    notes = [*folds.notes, *selection.warnings]
-    if yardstick is not None:
-        notes += [note for note in (band_limit(yardstick.fps)[1],) if note]
+    groups = yardstick_groups(cohort, selection.events) if needs_motion else ()
+    notes = [*folds.notes, *selection.warnings, *yardstick_notes(groups)]
     if config.backbone.weights == "random" and spec.weights is not None:
         notes.append("The backbone has random weights: its features mean nothing; for trials only.")
     return RunPlan(
@@ -164,7 +168,7 @@ def plan_run(
         folds_digest=folds_digest,
         spec=spec,
         clips=clips,
-        yardstick_clips=yardstick,
+        yardstick_groups=groups,
         store=default_store(cohort_folder, store=store),
         notes=tuple(notes),
     )
@@ -185,6 +189,37 @@ def _made_folds(config: RunConfig, cohort: Cohort, selection: EventSelection) ->
         raise type(err)(f"{err} (Class {named}.)" if " class" in str(err) else str(err)) from err
 
 
+def _check_folds_file(folds: FoldPlan, config: RunConfig) -> None:
+    """Refuse folds of another rule or selection than the settings say: the report would name the wrong ones."""
+    wanted = {"folds.rule": config.folds.rule, "selection.on": config.selection.on}
+    if config.folds.rule in RULES_WITHOUT_SELECTION:
+        wanted["selection.on"] = "none"
+    given = {"folds.rule": folds.rule, "selection.on": folds.selection}
+    differing = [key for key in wanted if wanted[key] != given[key]]
+    if differing:
+        told = " and ".join(f"{key} {given[key]}, not {wanted[key]}" for key in differing)
+        remedy = " ".join(f"--set {key}={given[key]}" for key in differing)
+        msg = f"The folds file must fit the settings of the run, but has {told}. Add {remedy}, or use other folds."
+        raise ConfigError(msg)
+
+
+def _check_lengths(config: RunConfig, clips: ClipPlan, events: Sequence[Event]) -> None:
+    longest = max(event.duration_seconds for event in events)
+    if clips.clip_seconds > longest:
+        msg = (
+            f"A clip must fit into a seizure, but {clips.frames_per_clip} frames at {clips.fps:g} per second last "
+            f"{clips.clip_seconds:.4g} s and the longest seizure {longest:.1f} s. Set clips.frames_per_clip or "
+            "clips.fps otherwise."
+        )
+        raise ConfigError(msg)
+    if config.folds.rule == "released" and config.segments.short != "error":
+        msg = (
+            "Under folds.rule released a segment shorter than a clip is an error, so segments.short must be error, "
+            f"got {config.segments.short}. Add --set segments.short=error."
+        )
+        raise ConfigError(msg)
+
+
 def _check_names(config: RunConfig) -> None:
     backbone_spec(config.backbone.name)
     chosen: list[tuple[str, str, Mapping[str, object]]] = [
@@ -202,7 +237,7 @@ def _check_names(config: RunConfig) -> None:
 
 def _clips(config: RunConfig, spec: BackboneSpec) -> ClipPlan:
     """Return the clips of the backbone; the one without a network takes 2 s at any frame rate."""
-    frames = _motion_frames(config.clips.fps) if spec.kind == "none" else spec.frames_per_clip
+    frames = motion_frames(config.clips.fps) if spec.kind == "none" else spec.frames_per_clip
     plan = config.clips.plan(backbone_frames=frames)
     if plan.frames_per_clip < spec.min_frames:
         msg = (
@@ -211,10 +246,6 @@ def _clips(config: RunConfig, spec: BackboneSpec) -> ClipPlan:
         )
         raise ConfigError(msg)
     return plan
-
-
-def _motion_frames(fps: float) -> int:
-    return max(MIN_FRAMES, round(CLIP_SECONDS * fps))
 
 
 def _check_events(selection: EventSelection) -> None:
@@ -228,17 +259,3 @@ def _check_events(selection: EventSelection) -> None:
                 "semioscope cohort summary, or lower events.min_duration_seconds."
             )
             raise CohortError(msg)
-
-
-def _yardstick_clips(cohort: Cohort, events: tuple[Event, ...]) -> ClipPlan:
-    """Return clips of 2 s, one per second, at the lowest frame rate among the videos, at most 25."""
-    rates: dict[Path, float] = {}
-    for recording_id in {view.recording_id for event in events for view in event.views}:
-        try:
-            path = cohort.video_path(recording_id)
-            rates[path] = rates[path] if path in rates else probe(path).fps
-        except SemioscopeError:
-            continue  # told as a failure when its features are wanted
-    fps = min([YARDSTICK_FPS, *(rate for rate in rates.values() if rate > 0)])
-    fps = max(1.0, round(fps, 3))
-    return ClipPlan(fps=fps, frames_per_clip=_motion_frames(fps), stride=max(1, round(fps)))

@@ -22,7 +22,7 @@ from semioscope.networks import Backbone
 from semioscope.plans import bounds_of_clips, clip_range, clip_start_seconds, draw_positions
 from semioscope.runs.bundle import Bundle, ViewShape
 from semioscope.scoring import predict_classes
-from semioscope.video import probe
+from semioscope.video import DecodeReport, VideoInfo, probe
 
 END_TOLERANCE_SECONDS = 0.5
 """An offset this little behind the end of the video is the end of the video."""
@@ -65,8 +65,6 @@ class ViewPrediction:
         score_alone: Class probabilities of this clip alone.
         representation: One vector for the whole view.
         num_replaced_clips: Clips that lacked frames and were replaced by neighbours.
-        num_held_frames: Frames that repeat an older picture, because of a gap in the video.
-        num_damaged_frames: Frames that the decoder marked as damaged.
     """
 
     recording_id: str
@@ -79,8 +77,6 @@ class ViewPrediction:
     score_alone: Float[np.ndarray, "num_segments num_classes"]
     representation: Float32[np.ndarray, " size"]
     num_replaced_clips: int
-    num_held_frames: int
-    num_damaged_frames: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +90,7 @@ class Prediction:
         y_predicted: Index of the class.
         calibrated: Class probabilities after the calibration of the bundle.
         num_frames: Pictures that were read.
+        frames: What the readers of the videos say about them; a picture that clips or views share counts once.
         notes: Sentences about what was not as asked.
     """
 
@@ -103,6 +100,7 @@ class Prediction:
     y_predicted: int
     calibrated: Float[np.ndarray, " num_classes"]
     num_frames: int
+    frames: DecodeReport
     notes: tuple[str, ...] = ()
 
 
@@ -136,18 +134,15 @@ def predict_event(
     if separate:
         shapes = {"whole": ViewShape()}
     statistics = StreamStatistics()
-    num_frames = 0
+    num_frames, frames = 0, DecodeReport()
     views: list[ViewPrediction] = []
     notes: list[str] = []
     for video, name in zip(request.videos, _names(request.videos), strict=True):
-        interval, asked_end = _interval(request, video)
-        if asked_end > interval.end_seconds + END_TOLERANCE_SECONDS:
-            notes.append(
-                f"{video.name} ends at {interval.end_seconds:.1f} s, before the offset {asked_end:.1f} s: "
-                "check whether the file is complete and the times are right."
-            )
+        interval, video_notes = _interval(request, video)
+        notes += video_notes
         views += _predict_views(video, name, interval, shapes, bundle, backbone, statistics)
         num_frames += statistics.num_frames
+        frames = frames.merged(statistics.frames or DecodeReport())
         statistics = StreamStatistics()
     y_score = np.mean([view.y_score for view in views], axis=0)
     calibrated = bundle.facts.calibration.calibration().apply(y_score[None])[0]
@@ -158,6 +153,7 @@ def predict_event(
         y_predicted=int(predict_classes(y_score[None], threshold=bundle.facts.threshold)[0]),
         calibrated=calibrated,
         num_frames=num_frames,
+        frames=frames,
         notes=tuple(notes),
     )
 
@@ -198,16 +194,18 @@ def _names(videos: Sequence[Path]) -> list[str]:
     return names
 
 
-def _interval(request: PredictionRequest, video: Path) -> tuple[Interval, float]:
-    """Return the stretch of a video that is judged, and the end that was asked for."""
+def _interval(request: PredictionRequest, video: Path) -> tuple[Interval, list[str]]:
+    """Return the stretch of a video that is judged, and sentences about what was not as asked."""
     info = probe(video)
     duration = info.duration_seconds
     begin, end = request.times.get(video, (request.onset_seconds, request.offset_seconds))
     onset = begin or 0.0
     offset = duration if end is None else end
     if np.isfinite(duration) and onset >= duration:
-        told = f"{video.name} lasts {duration:.2f} s and onset is {onset:g} s"
-        msg = f"The event must begin inside the video, but {told}. Correct --onset."
+        promise = f" (its header promises {info.header_duration_seconds:.1f} s: it was cut off)"
+        told = f"{video.name} lasts {duration:.2f} s{promise if info.is_cut_off else ''} and onset is {onset:g} s"
+        remedy = "Copy the video again from its source." if info.is_cut_off else "Correct --onset."
+        msg = f"The event must begin inside the video, but {told}. {remedy}"
         raise ConfigError(msg)
     if not np.isfinite(offset):
         msg = f"The length of {video.name} cannot be told from the file. Give the end of the event with --offset."
@@ -216,7 +214,31 @@ def _interval(request: PredictionRequest, video: Path) -> tuple[Interval, float]
         msg = f"The event in {video.name} must end after it begins, got onset {onset:g} s and offset {offset:g} s."
         raise ConfigError(msg)
     end_seconds = min(offset, duration) if np.isfinite(duration) else offset
-    return Interval(start_seconds=onset, end_seconds=end_seconds), offset
+    return Interval(start_seconds=onset, end_seconds=end_seconds), _end_notes(info, end)
+
+
+def _end_notes(info: VideoInfo, asked_end: float | None) -> list[str]:
+    """Return what must be known about the end of a video; ``asked_end`` is the event's offset, if given."""
+    name, left = info.path.name, info.duration_seconds
+    is_late = asked_end is not None and asked_end > left + END_TOLERANCE_SECONDS
+    if info.is_cut_off:
+        begins = (
+            f"{name} is incomplete: by its header it lasted {info.header_duration_seconds:.1f} s, but only the first "
+            f"{left:.1f} s are left"
+        )
+        if asked_end is not None and not is_late:
+            return [f"{begins}. The seizure ends before that, so what was judged is not affected."]
+        until = "" if asked_end is None else f" (the offset is {asked_end:.1f} s)"
+        return [
+            f"{begins}. Only these were judged; the seizure may go on in the lost part{until}. Copy the video again "
+            "from its source and predict again."
+        ]
+    if is_late:
+        return [
+            f"{name} ends at {left:.1f} s, before the offset {asked_end:.1f} s: "
+            "check whether the file is complete and the times are right."
+        ]
+    return []
 
 
 def _predict_views(
@@ -298,7 +320,6 @@ def _view_prediction(
 
     plan = bundle.facts.clips
     rows = np.stack([known[clip].features.mean(axis=0) for clip in chosen.tolist()]).astype(np.float32)
-    used = [known[clip] for clip in sorted(set(chosen.tolist()))]
     with torch.inference_mode(), single_thread():
         x = torch.from_numpy(rows[None])
         scores, so_far, alone = (
@@ -322,8 +343,6 @@ def _view_prediction(
         score_alone=alone,
         representation=representation,
         num_replaced_clips=num_lost,
-        num_held_frames=sum(clip.num_held_frames for clip in used),
-        num_damaged_frames=sum(clip.num_damaged_frames for clip in used),
     )
 
 

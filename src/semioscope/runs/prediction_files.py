@@ -86,6 +86,9 @@ def write_predictions_folder(
                 "probability": _named(prediction.y_score, classes),
                 "calibrated_probability": _named(prediction.calibrated, classes),
                 "num_frames_read": prediction.num_frames,
+                "num_held_frames": prediction.frames.num_held,
+                "num_damaged_frames": prediction.frames.num_damaged,
+                "num_missing_frames": prediction.frames.num_missing,
                 "notes": list(prediction.notes),
                 "views": [
                     {
@@ -93,8 +96,6 @@ def write_predictions_folder(
                         "view": view.view,
                         "probability": _named(view.y_score, classes),
                         "num_replaced_clips": view.num_replaced_clips,
-                        "num_held_frames": view.num_held_frames,
-                        "num_damaged_frames": view.num_damaged_frames,
                     }
                     for view in prediction.views
                 ],

@@ -182,11 +182,11 @@ def event_traits(
             for view in event.views
             if (item := yardsticks.get((event.event_id, view.recording_id))) is not None
         ]
-        rows = [item.features[np.isfinite(item.features).all(axis=(1, 2)), 0] for item in found]
+        rows = [item.features[np.isfinite(item.features[:, 0, energy_column]), 0] for item in found]
         whole = np.concatenate(rows) if rows else np.zeros((0, len(FEATURE_NAMES)))
-        if len(whole):
-            energy[i] = whole[:, energy_column].mean()
-            band[i] = whole[:, band_column].mean()
+        shares = whole[np.isfinite(whole[:, band_column]), band_column]
+        energy[i] = whole[:, energy_column].mean() if len(whole) else np.nan
+        band[i] = shares.mean() if len(shares) else np.nan
     traits = EventTraits(
         y_true=np.array([-1 if event.y_true is None else event.y_true for event in ordered], dtype=np.int64),
         duration_seconds=np.array([event.duration_seconds for event in ordered], dtype=np.float64),

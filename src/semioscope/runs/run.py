@@ -1,7 +1,7 @@
 """Perform a run: features, folds, final model. The same call goes on where it was interrupted."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,9 +21,10 @@ from semioscope.evaluation import (
 from semioscope.execution import Ledger, make_executor, run_stage
 from semioscope.features import EventFeatures, ExtractionPlan, ExtractionReport, extract, load_features
 from semioscope.runs.finish import RunOutcome, finish_run
-from semioscope.runs.folder import RunFolder, log_event, open_run
+from semioscope.runs.folder import RunFolder, log_event, open_run, working_in
 from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import Failure
+from semioscope.runs.yardsticks import without_band_power
 from semioscope.splits import PATIENT_RULES, Fold, write_folds
 
 
@@ -34,6 +35,7 @@ def perform_run(
     executor: str = "local",
     workers: int = 1,
     progress: Progress,
+    report: Callable[[Path], object] | None = None,
 ) -> RunOutcome:
     """Do what a plan says and leave a run folder behind.
 
@@ -43,13 +45,24 @@ def perform_run(
         executor: Where units of work run.
         workers: How many run at once.
         progress: Where it is reported.
+        report: Called with the run folder at the end, while other runs are still kept out of it.
 
     Raises:
         ConfigError: If the folder belongs to another run, or a fold cannot be trained.
         WeightsError: If the weights of the backbone are absent or damaged.
-        StoreError: If the disk is full, or no event has features.
+        StoreError: If the disk is full, no event has features, or another run is working in the folder.
     """
     began = time.monotonic()
+    with working_in(out):
+        outcome = _perform(plan, out, began, executor=executor, workers=workers, progress=progress)
+        if report is not None:
+            report(out)
+    return outcome
+
+
+def _perform(
+    plan: RunPlan, out: Path, began: float, *, executor: str, workers: int, progress: Progress
+) -> RunOutcome:
     config = plan.config
     folder = open_run(out, config, cohort_hash=plan.cohort.hash, folds_digest=plan.folds_digest)
     write_folds(plan.folds, folder.folds)
@@ -60,8 +73,8 @@ def perform_run(
     extraction = plan.extraction()
     _refuse_shared_pictures(plan, extraction)
     _extract(extraction, runner, progress, "features", failures)
-    yardstick = plan.yardsticks()
-    if yardstick is not None:
+    yardsticks = plan.yardsticks()
+    for yardstick in yardsticks:
         _extract(yardstick, runner, progress, "yardsticks", failures)
     log_event(folder, "features", seconds=round(time.monotonic() - began, 1))
 
@@ -90,8 +103,11 @@ def perform_run(
     if last.failed:
         raise StoreError(last.failed[0].message)
     log_event(folder, "trained", seconds=round(time.monotonic() - began, 1))
-    traits = stored_features(yardstick, failures, stage="yardsticks") if yardstick is not None else {}
-    return finish_run(plan, folder, table, fold_results, final, traits, failures, began)
+    seen: dict[tuple[str, str], EventFeatures] = {}
+    for group, yardstick in zip(plan.yardstick_groups, yardsticks, strict=True):
+        found = stored_features(yardstick, failures, stage="yardsticks")
+        seen |= found if group.has_band_power else {key: without_band_power(found[key]) for key in found}
+    return finish_run(plan, folder, table, fold_results, final, seen, failures, began)
 
 
 def _refuse_shared_pictures(plan: RunPlan, extraction: ExtractionPlan) -> None:

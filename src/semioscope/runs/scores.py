@@ -13,6 +13,7 @@ from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.evaluation import BASELINES
 from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import EventScores, ViewScore
+from semioscope.runs.yardsticks import yardstick_notes
 from semioscope.scoring import (
     METRICS,
     UndefinedScoreWarning,
@@ -88,7 +89,7 @@ def _content(
         "event": _estimates(events, classes, seed=seed),
         "view": _estimates(_as_events(views, len(classes)), classes, seed=seed),
         "baselines": _baselines(events, baselines, classes, seed=seed),
-        "baseline_notes": [note for note in plan.notes if "Nyquist" in note],
+        "baseline_notes": yardstick_notes(plan.yardstick_groups),
         "confusion": confusion(events.y_true, events.y_score, num_classes=len(classes)).tolist(),
         "per_class": _per_class(events, classes),
         "per_fold": _per_fold(plan, events, fold_results),
@@ -337,9 +338,10 @@ def _events(views: Sequence[ViewScore], events: EventScores) -> list[dict[str, A
                     "offset_seconds": view.example.offset_seconds,
                     "use": view.example.use,
                     "score": view.scores[1 if shown == 1 else int(predicted[i])],
+                    "num_clips": view.example.num_clips + view.example.num_missing_clips,
                     "num_missing_clips": view.example.num_missing_clips,
-                    "num_held_frames": view.example.num_held_frames,
-                    "num_damaged_frames": view.example.num_damaged_frames,
+                    "num_held_clips": view.example.num_held_clips,
+                    "num_damaged_clips": view.example.num_damaged_clips,
                 }
                 for view in by_event[event_id]
             ],

@@ -3,12 +3,20 @@
 from semioscope.splits.files import read_folds, write_folds
 from semioscope.splits.folds import make_folds
 from semioscope.splits.leakage import check_leakage
-from semioscope.splits.records import PATIENT_RULES, Fold, FoldConfig, FoldPlan, SelectionConfig
+from semioscope.splits.records import (
+    PATIENT_RULES,
+    RULES_WITHOUT_SELECTION,
+    Fold,
+    FoldConfig,
+    FoldPlan,
+    SelectionConfig,
+)
 from semioscope.splits.rules import FOLD_RULES, FoldEvents, fold_events
 
 __all__ = [
     "FOLD_RULES",
     "PATIENT_RULES",
+    "RULES_WITHOUT_SELECTION",
     "Fold",
     "FoldConfig",
     "FoldEvents",

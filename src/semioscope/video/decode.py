@@ -18,7 +18,7 @@ from semioscope.video.probe import VideoInfo, display_rotation, probe_stream
 
 DECODER_VERSION = (
     f"pyav-{'.'.join(av.__version__.split('.')[:2])}"
-    f"/ffmpeg-{'.'.join(str(number) for number in av.library_versions['libavcodec'])}/semioscope-1"
+    f"/ffmpeg-{'.'.join(str(number) for number in av.library_versions['libavcodec'])}/semioscope-2"
 )
 
 _SEEK_AHEAD_SECONDS = 4.0  # a nearer time is reached by decoding on; grows where key frames are rarer

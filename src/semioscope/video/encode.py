@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 import av
 import av.container
@@ -18,9 +19,10 @@ from jaxtyping import UInt8, UInt16
 from semioscope.core.errors import ConfigError, StoreError, VideoError, unknown_name
 from semioscope.core.files import atomic_path
 from semioscope.video.containers import short_reason
-from semioscope.video.frames import VideoPacket
+from semioscope.video.stamps import VideoPacket
 
 _VARIABLE_TIME_BASE = Fraction(1, 90_000)
+_PROGRAM_STREAM_PACKET = 512  # bytes; each picture is filled up to it, for only one per packet gets a stamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +225,10 @@ class VideoWriter:
         self._last_tick = tick
         self.num_frames += 1
 
+    @property
+    def _is_program_stream(self) -> bool:
+        return self.path.suffix.lower() == ".mpg"
+
     def _check(self) -> None:
         spec = self._spec
         if self.path.suffix.lower() not in spec.suffixes:
@@ -259,6 +265,8 @@ class VideoWriter:
         muxer = {"fflags": "+bitexact"}  # else Matroska draws a random id, and equal pictures differ in bytes
         if self.path.suffix.lower() in (".mp4", ".mov"):
             muxer["movflags"] = "+faststart"
+        if self._is_program_stream:
+            muxer["packetsize"] = str(_PROGRAM_STREAM_PACKET)
         container = av.open(f"file:{self._temporary}", mode="w", options=muxer)
         self._container = container
         stream = container.add_stream(self._spec.encoder, rate=self.fps, options=self._options())
@@ -303,7 +311,8 @@ class VideoWriter:
     def _mux(self, packets: Sequence[VideoPacket]) -> None:
         if self._container is not None:
             for packet in packets:
-                self._container.mux_one(packet)
+                full = _filled(packet) if self._is_program_stream else packet
+                self._container.mux_one(full)
 
     def _finish(self) -> None:
         if self.num_frames == 0 or self._stream is None or self._container is None:
@@ -336,6 +345,17 @@ class VideoWriter:
                 f"{float(self.fps):g} frames per second: {short_reason(err)}. Choose another codec or rate."
             )
             raise VideoError(msg) from err
+
+
+def _filled(packet: VideoPacket) -> VideoPacket:
+    """Return a packet with zeros behind its picture (MPEG allows them) up to the container's packet size."""
+    if packet.size >= _PROGRAM_STREAM_PACKET:
+        return packet
+    full = cast("VideoPacket", av.Packet(bytes(packet).ljust(_PROGRAM_STREAM_PACKET, b"\0")))
+    full.pts, full.dts, full.time_base = packet.pts, packet.dts, packet.time_base
+    full.duration, full.stream = packet.duration, packet.stream
+    full.is_keyframe = packet.is_keyframe
+    return full
 
 
 def _checked_rate(fps: Fraction | float) -> Fraction:

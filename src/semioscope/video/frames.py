@@ -14,21 +14,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeAlias
 
 import av
-import av.packet
 import av.video.stream
 
 from semioscope.core.errors import VideoError
 from semioscope.video.containers import OpenVideo, nominal_rate, open_video
 from semioscope.video.damage import DamageTracker
+from semioscope.video.stamps import StampMender, VideoPacket
 
-if TYPE_CHECKING:
-    VideoPacket: TypeAlias = av.packet.Packet[av.video.stream.VideoStream]
-else:
-    VideoPacket = av.packet.Packet  # generic for the type checker only
-
+_GUESSED_STAMPS = ("mpeg", "mpegts")  # containers that may stamp fewer pictures than they hold
 _MOST_DEMUX_ERRORS = 64  # one after another; then the rest of the file counts as lost
 _MOST_DROPPED_AT_START = 1000  # frames; a file without any key frame is shown from its first frame
 _GLITCH_SECONDS = 10.0  # a leap forward by more, after which time falls back, is a damaged stamp
@@ -77,6 +72,12 @@ class FrameStream:
         self.nominal_fps = rate
         step_seconds = 1 / rate if math.isfinite(rate) else 1 / 25
         self.step_ticks = max(1, round(step_seconds / self.time_base))
+        self._exact_step_ticks = float(step_seconds / self.time_base)
+        self._mends = (
+            math.isfinite(rate)
+            and self._opened.container.format.name in _GUESSED_STAMPS
+            and self.stream.codec_context.name in ("mpeg1video", "mpeg2video")
+        )
         self._first_tick: int | None = None
         self._frames: Iterator[DecodedFrame] = iter(())
         self._reset(at_start=True)
@@ -154,7 +155,7 @@ class FrameStream:
         if from_tick is None or not self._land(from_tick):
             self.rewind()
         self._fresh = False
-        for packet in self._packets():
+        for packet, _ in self._packets():
             if packet.size > 0:
                 yield packet
 
@@ -217,13 +218,15 @@ class FrameStream:
         """Yield what the decoder gives, in its order, until the file ends or cannot be read further."""
         last_tick: int | None = None
         tracker = DamageTracker()
-        for packet in self._packets():
+        for packet, is_doubtful in self._packets():
             tick = packet.pts if packet.pts is not None else packet.dts
             frames: list[av.VideoFrame] = []
             # Whatever is raised is this packet's; the tracker has noted it, and the next packet may be whole.
             with (
                 contextlib.suppress(Exception),
-                tracker.watching(tick, is_key=packet.is_keyframe, is_corrupt=packet.is_corrupt),
+                tracker.watching(
+                    tick, is_key=packet.is_keyframe, is_corrupt=packet.is_corrupt or is_doubtful
+                ),
             ):
                 frames = packet.decode()
             for raw in frames:
@@ -232,7 +235,13 @@ class FrameStream:
                     last_tick = frame.tick
                     yield frame
 
-    def _packets(self) -> Iterator[VideoPacket]:
+    def _packets(self) -> Iterator[tuple[VideoPacket, bool]]:
+        """Yield packets, and whether their stamps are wrong beyond mending."""
+        if self._mends:
+            return StampMender(self._exact_step_ticks, at_start=self._at_start).mended(self._demuxed())
+        return ((packet, False) for packet in self._demuxed())
+
+    def _demuxed(self) -> Iterator[VideoPacket]:
         num_errors = 0
         ended = False
         while not ended and num_errors < _MOST_DEMUX_ERRORS:

@@ -12,8 +12,9 @@ from jaxtyping import Bool, Float, Int
 from semioscope.core.errors import VideoError
 from semioscope.core.intervals import Interval
 from semioscope.video.containers import as_video_error
-from semioscope.video.frames import FrameStream, VideoPacket, first_frame
+from semioscope.video.frames import FrameStream, first_frame
 from semioscope.video.parts import Part, is_parts_list, read_parts
+from semioscope.video.stamps import VideoPacket
 
 _TOLERANCE_SECONDS = 1e-6
 _REORDER_SECONDS = 2.0  # how far presentation and decoding order may lie apart

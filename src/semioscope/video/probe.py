@@ -40,8 +40,8 @@ class VideoInfo:
         first_pts_seconds: Container time of the first displayed frame, our zero.
         duration_seconds: From our zero to the end of the last frame; NaN if unknown. Of a file that was cut
             off this is what is left.
-        header_duration_seconds: What the header promises; NaN if it promises nothing. Much above
-            ``duration_seconds`` means that the file was cut off.
+        header_duration_seconds: What the header promises; NaN if it promises nothing. See
+            ``is_cut_off``.
         duration_source: ``content``: packets at the end were read. Else a promise of the header.
     """
 
@@ -61,12 +61,22 @@ class VideoInfo:
     header_duration_seconds: float
     duration_source: DurationSource
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the header promises clearly more than the file holds."""
+        return self.promises_beyond(self.duration_seconds)
+
+    def promises_beyond(self, duration_seconds: float) -> bool:
+        """Return whether the header promises more than a length, by over 1 s and over 2 % of the promise."""
+        promised = self.header_duration_seconds
+        return promised - duration_seconds > max(1.0, 0.02 * promised)  # False where one of them is NaN
+
 
 def probe(path: Path) -> VideoInfo:
     """Return what a video file, or a recording given by a parts list, holds.
 
     One frame is decoded; besides, packets near the start and the end are read. Where neither header nor
-    container help to find the end, the packets of the whole file are listed (about 5 microseconds each).
+    container help to find the end, the packets of the whole file are listed.
 
     Raises:
         VideoError: If the file is absent, a folder, may not be read, is not a video, or holds no frame.

@@ -90,7 +90,7 @@ def test_one_example_per_event_and_view_in_order() -> None:
         interval = Interval(start_seconds=view.onset_seconds, end_seconds=view.offset_seconds)
         first_frame = np.ceil(interval.start_seconds * PLAN.fps - 1e-6)
         assert np.allclose(table.start_frames[rows], own.start_seconds * PLAN.fps - first_frame)
-        assert view.num_held_frames == view.num_clips
+        assert (view.num_held_clips, view.num_damaged_clips) == (view.num_clips, 0)
         row += view.num_clips
     assert row == len(table.features)
 
@@ -107,6 +107,18 @@ def test_clips_with_missing_frames_are_left_out() -> None:
     assert np.array_equal(table.features[: len(kept)], whole.features[kept])
     assert np.array_equal(table.start_frames[: len(kept)], whole.start_frames[kept])
     assert np.isfinite(table.features).all()
+
+
+def test_clips_with_held_or_damaged_frames_are_counted_once_and_only_if_used() -> None:
+    events, found, names = material()
+    own = features(events[0].views[0], seed=0, missing=(0,))
+    held, damaged = np.zeros_like(own.num_held_frames), np.zeros_like(own.num_held_frames)
+    held[:4] = [8, 8, 1, 0]  # the first clip is left out
+    damaged[3:5] = [3, 8]
+    found["e0", "e0-large"] = replace(own, num_held_frames=held, num_damaged_frames=damaged)
+    table, _ = build_examples(events, found, plan=PLAN, view_names=names)
+    view = table.views[0]
+    assert (view.num_missing_clips, view.num_held_clips, view.num_damaged_clips) == (1, 2, 2)
 
 
 def test_views_without_a_clip_are_told_and_those_without_features_were_told() -> None:

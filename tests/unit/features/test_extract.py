@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -238,11 +239,19 @@ class TestTrouble:
         plan = plan_of(cohort, [event(cohort, "b", 2.0, 8.0)], tmp_path)
         report = extract(plan)
         assert report.incomplete["b-large"] == report.num_incomplete / 2 > 0
-        assert report.num_missing_frames > 0
+        assert f"Of the computed clips: {report.num_incomplete} with missing frames" in report.describe()
         assert "Recording b-large:" in report.describe()
         features = load_features(plan.store, plan.events[0], PLAN)
         nan = np.isnan(features.features).all(axis=(1, 2))
         assert np.array_equal(nan, features.num_missing_frames > 0)
+
+    def test_what_is_said_of_clips_counts_clips(self, cohort, runner, tmp_path):
+        report = extract(plan_of(cohort, [event(cohort, "a", 1.0, 4.0)], tmp_path))
+        assert (report.num_incomplete, report.num_held_clips, report.num_damaged_clips) == (0, 0, 0)
+        assert "Of the computed clips" not in report.describe()
+        spoilt = replace(report, num_incomplete=2, num_damaged_clips=3)
+        said = "Of the computed clips: 2 with missing frames, 3 with damaged pictures."
+        assert said in spoilt.describe().splitlines()
 
     def test_full_disk_stops_and_the_same_command_goes_on(self, cohort, runner, tmp_path, monkeypatch):
         events = [event(cohort, "a", 1.0, 43.0)]

@@ -1,6 +1,10 @@
 import json
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -166,6 +170,62 @@ class TestBlocks:
         monkeypatch.undo()
         with pytest.raises(StoreError, match="must have format 1 or older, but has 99"):
             store.read_block("k", 0)
+
+    def test_writers_of_one_block_lose_nothing(self, tmp_path, monkeypatch):
+        """Four writers with clips of their own; each is held between reading and writing."""
+        num_writers, read = 4, FeatureStore.read_block
+
+        def slow(store, key, number):
+            found = read(store, key, number)
+            time.sleep(0.005)
+            return found
+
+        monkeypatch.setattr(FeatureStore, "read_block", slow)
+        barrier = threading.Barrier(num_writers)
+
+        def write(first):
+            barrier.wait()
+            for clip in range(first, 32, num_writers):
+                FeatureStore(tmp_path).write_block("k", 0, block(clip))
+
+        with ThreadPoolExecutor(num_writers) as pool:
+            list(pool.map(write, range(num_writers)))
+        assert same(read(FeatureStore(tmp_path), "k", 0), block(*range(32)))
+
+    def test_processes_that_write_one_block_lose_nothing(self, tmp_path):
+        code = (
+            "import sys, numpy as np\n"
+            "from semioscope.features import Block, FeatureStore\n"
+            "print('ready', flush=True); sys.stdin.readline()\n"
+            "for number in range(10):\n"
+            "    clips = np.arange(int(sys.argv[2]), 20, 2) + 64 * number\n"
+            "    none = np.zeros(10, np.int32)\n"
+            "    numbers = np.ones((10, 1, 4), np.float32)\n"
+            "    FeatureStore(__import__('pathlib').Path(sys.argv[1])).write_block('k', number, Block(\n"
+            "        clip_index=clips, features=numbers, num_missing_frames=none, num_held_frames=none,\n"
+            "        num_damaged_frames=none))\n"
+        )
+        with ExitStack() as stack:
+            writers = [
+                stack.enter_context(
+                    subprocess.Popen(
+                        [sys.executable, "-c", code, str(tmp_path), str(first)],
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                    )
+                )
+                for first in (0, 1)
+            ]
+            for writer in writers:
+                assert writer.stdout.readline() == b"ready\n"
+            for writer in writers:
+                writer.stdin.write(b"\n")
+                writer.stdin.flush()
+        assert [writer.returncode for writer in writers] == [0, 0]
+        stored = FeatureStore(tmp_path).stored_clips("k", range(10))
+        assert stored.clip_index.tolist() == [
+            64 * number + clip for number in range(10) for clip in range(20)
+        ]
 
     def test_a_block_that_cannot_be_opened(self, tmp_path):
         store = FeatureStore(tmp_path)

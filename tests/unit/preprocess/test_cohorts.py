@@ -210,6 +210,28 @@ def test_processes_and_interruptions_give_the_same_files(source, small, tmp_path
     assert probe(out / "videos" / "b.mkv").width == 30
 
 
+def test_two_at_once_in_one_folder_are_refused_and_leave_each_other_alone(source, tmp_path):
+    cohort, out = read_cohort(source), tmp_path / "out"
+    partial = out / "videos" / ".partial-of-the-first.mkv"
+
+    class Second(QuietProgress):
+        refused = 0
+
+        def advance(self, amount=1, **options):
+            partial.write_bytes(b"half")
+            with pytest.raises(
+                StoreError, match=r"Another preprocess is working in .*out\. Wait for its end"
+            ):
+                preprocess_cohort(cohort, out, picture=SMALL, codec="ffv1")
+            assert partial.exists()
+            Second.refused += 1
+
+    preprocess_cohort(cohort, out, picture=SMALL, codec="ffv1", progress=Second())
+    assert Second.refused
+    preprocess_cohort(cohort, out, picture=SMALL, codec="ffv1")
+    assert not partial.exists()
+
+
 def test_the_default_is_hevc(source, tmp_path):
     preprocess_cohort(read_cohort(source), tmp_path / "out")
     info = probe(tmp_path / "out" / "videos" / "a-large.mp4")

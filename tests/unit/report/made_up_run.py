@@ -81,8 +81,10 @@ def _events(rng: np.random.Generator, num_patients: int, num_events: int) -> lis
                 "offset_seconds": onset + duration,
                 "use": "evaluate" if index == 7 and view == "small" else "train",
                 "score": float(np.clip(score + (0.04 if view == "large" else -0.04), 0, 1)),
-                "num_missing_frames": 3 if index == 9 else 0,
-                "num_held_frames": index % 4,
+                "num_clips": 49,
+                "num_missing_clips": 9 if index == 9 else 0,
+                "num_held_clips": int(index == 4) * (2 if view == "large" else 1),
+                "num_damaged_clips": 0,
             }
             for view in VIEWS
         ]
@@ -90,7 +92,9 @@ def _events(rng: np.random.Generator, num_patients: int, num_events: int) -> lis
             {
                 "event_id": f"sz-{index + 1:03d}",
                 "patient_id": f"p{patient + 1:02d}",
+                "fold": (patient + 1) % 4,
                 "y_true": y_true,
+                "y_predicted": int(score >= 0.5),
                 "score": math.nan if index == 11 else score,
                 "correct": None if index == 11 else (score >= 0.5) == bool(y_true),
                 "views": views,
@@ -208,7 +212,7 @@ def _scores(events: list[dict[str, Any]], num_patients: int, num_examples: int) 
             "worst": [event["event_id"] for event in reversed(ordered[-1 - num_examples :])],
             "wrong": [event["event_id"] for event in scored if not event["correct"]],
         },
-        "decode": {"num_frames": 68112, "num_missing": 6, "num_held": 108, "num_damaged": 0},
+        "decode": {"num_clips": 3522, "num_missing_clips": 18, "num_held_clips": 3, "num_damaged_clips": 0},
         "notes": ["The final model was trained on all patients for 52 epochs, the median of the folds."],
         "timing": {"extract": 902.0, "train": 341.0, "report": 12.0},
     }  # fmt: skip

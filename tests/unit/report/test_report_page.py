@@ -166,7 +166,9 @@ def test_the_answer_comes_first(page):
 def test_numbers_stand_where_they_belong(page):
     text = page.text
     for part in ("12 patients, 36 seizures, 72 recordings, 29.4 minutes", "shorter than 15 s (11.2 s)",
-                 "Frames decoded: 68\u202f112. Missing: 6.", "2\u202f000 resamples", "14 undefined and dropped",
+                 "Clips: 3\u202f522. Left out because frames are missing: 18.",
+                 "With a picture held over a gap: 3. With damaged pictures: 0.",
+                 "2\u202f000 resamples", "14 undefined and dropped",
                  "Slope and intercept", "1.21, \N{MINUS SIGN}0.13", "The file ends at 61.2 s",
                  "In fold 2 an inner split was impossible", "semioscope predict VIDEO",
                  "num_segments: 16", "packages.torch", "21 min 24 s"):  # fmt: skip

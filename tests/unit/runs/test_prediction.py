@@ -1,16 +1,19 @@
 """Prediction below the command line: missing frames, names, intervals."""
 
 import dataclasses
+import functools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tiny import Tiny
 
+from semioscope.cli.predict import describe
 from semioscope.core.errors import ConfigError, VideoError
 from semioscope.runs import Bundle, PredictionRequest, predict_all, predict_event, read_bundle
 from semioscope.runs import predict as module
-from semioscope.video import probe
+from semioscope.video import Frame, FrameReader, probe
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +101,30 @@ def test_only_the_frames_of_the_clips_are_read(tiny: Tiny, bundle: Bundle) -> No
     assert found.num_frames <= plan.frames_per_clip * segments.num_segments
 
 
+@pytest.mark.parametrize("status", ["held", "damaged"])
+def test_a_frame_that_clips_and_views_share_counts_once(
+    tiny: Tiny, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    class Spoilt(FrameReader):
+        """Every picture is held or damaged."""
+
+        def read(self, times_seconds: np.ndarray) -> Iterator[Frame]:
+            for frame in super().read(times_seconds):
+                self.report = dataclasses.replace(
+                    self.report, num_ok=0, **{f"num_{status}": self.report.num_requested}
+                )
+                yield dataclasses.replace(frame, status=status)
+
+    monkeypatch.setattr(module, "stream_features", functools.partial(module.stream_features, reader=Spoilt))
+    found = predict_event(PredictionRequest(event_id="e", videos=(tiny.held_out,)), bundle)
+    spoilt = getattr(found.frames, f"num_{status}")
+    clips = {start for view in found.views for start in view.start_seconds.tolist()}
+    assert 0 < spoilt == found.num_frames <= bundle.facts.clips.frames_per_clip * len(clips)
+    assert found.frames.num_missing == 0
+    told = {"held": "frames repeat an older picture", "damaged": "frames are damaged"}[status]
+    assert f"  {spoilt} {told}" in describe(found, bundle)
+
+
 def test_one_event_that_fails_does_not_stop_the_others(tiny: Tiny, bundle: Bundle, tmp_path: Path) -> None:
     requests = [
         PredictionRequest(event_id="a", videos=(tmp_path / "gone.mp4",)),
@@ -114,3 +141,25 @@ def test_one_event_that_fails_does_not_stop_the_others(tiny: Tiny, bundle: Bundl
 def test_unknown_engines_stop_everything(tiny: Tiny, bundle: Bundle) -> None:
     with pytest.raises(ConfigError, match="Unknown engine 'foo'"):
         predict_all([PredictionRequest(event_id="b", videos=(tiny.held_out,))], bundle, engine="foo")
+
+
+def test_a_cut_off_video_is_told(tiny: Tiny, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    end = probe(tiny.held_out).duration_seconds
+    plain = PredictionRequest(event_id="e", videos=(tiny.held_out,), onset_seconds=1)
+
+    def promising(path: Path) -> object:
+        return dataclasses.replace(probe(path), header_duration_seconds=end + 30)
+
+    assert predict_event(plain, bundle).notes == ()
+    monkeypatch.setattr(module, "probe", promising)
+    for offset, words in (
+        (None, "Only these were judged; the seizure may go on in the lost part. Copy the video again"),
+        (end + 9, f"in the lost part (the offset is {end + 9:.1f} s)"),
+        (end - 0.5, "The seizure ends before that, so what was judged is not affected."),
+    ):
+        (note,) = predict_event(dataclasses.replace(plain, offset_seconds=offset), bundle).notes
+        assert f"h01-s1.mp4 is incomplete: by its header it lasted {end + 30:.1f} s, but only" in note
+        assert words in note
+    late = dataclasses.replace(plain, onset_seconds=end + 5)
+    with pytest.raises(ConfigError, match=r"it was cut off\) and onset is .* Copy the video again"):
+        predict_event(late, bundle)

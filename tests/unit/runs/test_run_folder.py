@@ -7,7 +7,7 @@ import pytest
 from semioscope.core.errors import ConfigError, StoreError
 from semioscope.core.files import read_json
 from semioscope.recipes import RunConfig, apply_overrides, make_config, read_config
-from semioscope.runs.folder import log_event, open_run
+from semioscope.runs.folder import log_event, open_run, working_in
 
 
 def config(*overrides: str) -> RunConfig:
@@ -66,6 +66,26 @@ def test_places_that_are_taken_are_refused(tmp_path: Path, kind: str) -> None:
         "other files": "must be a new or empty folder or a run",
     }
     with pytest.raises(StoreError, match=message[kind]):
+        open_run(path, config(), cohort_hash="h")
+    with pytest.raises(StoreError, match=message[kind]), working_in(path):
+        pytest.fail("it was entered")
+    assert path.is_file() or [entry.name for entry in path.iterdir()] == ["thesis.doc"]
+
+
+def test_two_runs_in_one_folder_are_refused_until_the_first_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    message = r"Another run is working in .*run\. Wait for its end, stop it, or choose another --out"
+
+    def first() -> None:
+        with working_in(path):
+            open_run(path, config(), cohort_hash="h")
+            with pytest.raises(StoreError, match=message), working_in(path):
+                pytest.fail("two were in")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        first()
+    with working_in(path):
         open_run(path, config(), cohort_hash="h")
 
 

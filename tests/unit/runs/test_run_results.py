@@ -12,6 +12,7 @@ from semioscope.evaluation import EventTraits, ExampleTable, ViewExample
 from semioscope.features import EventFeatures
 from semioscope.networks import FEATURE_NAMES
 from semioscope.plans import ClipPlan
+from semioscope.runs import finish
 from semioscope.runs.results import (
     Failure,
     baseline_event_scores,
@@ -41,8 +42,8 @@ def example(event: str, view: str) -> ViewExample:
         num_frames=80,
         num_clips=1,
         num_missing_clips=0,
-        num_held_frames=0,
-        num_damaged_frames=0,
+        num_held_clips=0,
+        num_damaged_clips=0,
     )
 
 
@@ -133,6 +134,49 @@ def test_failures_are_told_once_in_a_fixed_order(tmp_path: Path) -> None:
     rows = read(tmp_path / "one")
     assert [line["recording_id"] for line in rows] == ["n/a", "a", "b"]
     assert rows[2]["message"] == "Two lines and a tab."
+
+
+@pytest.mark.parametrize(
+    ("clips", "outside", "notes"),
+    [
+        ([0, 0, 0], 0, []),
+        (
+            [1, 0, 0],
+            1,
+            [
+                "1 clip with missing frames was left out of 1 view: e1/e1-large.",
+                "1 view was scored but not trained on (use = evaluate).",
+            ],
+        ),
+        (
+            [1, 0, 2],
+            2,
+            [
+                "3 clips with missing frames were left out of 2 views: e1/e1-large, e2/e2-large.",
+                "2 views were scored but not trained on (use = evaluate).",
+            ],
+        ),
+    ],
+)
+def test_what_is_noted_of_views(clips: list[int], outside: int, notes: list[str]) -> None:
+    views = tuple(
+        replace(view, num_missing_clips=missing, use="evaluate" if number < outside else "train")
+        for number, (view, missing) in enumerate(zip(table().views, clips, strict=True))
+    )
+    assert finish._notes(replace(table(), views=views)) == notes
+
+
+def test_clips_of_a_run_are_summed_over_its_views() -> None:
+    views = tuple(
+        replace(view, num_missing_clips=2, num_held_clips=1, num_damaged_clips=number)
+        for number, view in enumerate(table().views)
+    )
+    assert finish._decode_facts(replace(table(), views=views)) == {
+        "num_clips": 9,
+        "num_missing_clips": 6,
+        "num_held_clips": 3,
+        "num_damaged_clips": 3,
+    }
 
 
 def motion(event: str, view: str, values: list[float]) -> EventFeatures:

@@ -272,4 +272,4 @@ def test_reports_add_up():
 
 
 def test_decoder_version_names_both_libraries():
-    assert re.fullmatch(r"pyav-\d+\.\d+/ffmpeg-\d+\.\d+\.\d+/semioscope-1", DECODER_VERSION)
+    assert re.fullmatch(r"pyav-\d+\.\d+/ffmpeg-\d+\.\d+\.\d+/semioscope-2", DECODER_VERSION)

@@ -1,0 +1,103 @@
+"""The motion yardsticks: every recording is looked at in its own frame rate, up to 25 per second.
+
+Methods: section 5. Band power needs windows of at least 2 s and a rate that shows 6 Hz.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from semioscope.cohort import Cohort
+from semioscope.core.errors import SemioscopeError
+from semioscope.core.records import Event
+from semioscope.features import EventFeatures
+from semioscope.networks import FEATURE_NAMES, band_limit
+from semioscope.networks.motion import CLIP_SECONDS, CONVULSION_HZ, MIN_FRAMES
+from semioscope.plans import ClipPlan
+from semioscope.video import probe
+
+YARDSTICK_FPS = 25.0
+"""Rate at which movement is looked at; a video of fewer frames per second is seen at its own rate."""
+MIN_BAND_FPS = 2 * CONVULSION_HZ[1]
+"""Below this rate 2-6 Hz cannot be seen, and there is no band power."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YardstickGroup:
+    """Views of one frame rate.
+
+    Args:
+        clips: Windows of 2 s, one per second.
+        events: The events, each with its views of this rate only.
+    """
+
+    clips: ClipPlan
+    events: tuple[Event, ...]
+
+    @property
+    def has_band_power(self) -> bool:
+        """Whether the rate shows the band at all."""
+        return self.clips.fps >= MIN_BAND_FPS
+
+
+def motion_frames(fps: float) -> int:
+    """Return how many frames a window of 2 s has, at least as many as the motion network needs."""
+    return max(MIN_FRAMES, round(CLIP_SECONDS * fps))
+
+
+def yardstick_groups(cohort: Cohort, events: Sequence[Event]) -> tuple[YardstickGroup, ...]:
+    """Return the views of events by frame rate, the highest first.
+
+    A video that cannot be opened counts as one of the usual rate; its failure is told when it is read.
+    """
+    rates: dict[Path | str, float] = {}
+    by_rate: dict[float, list[Event]] = defaultdict(list)
+    for event in events:
+        views: dict[float, list[int]] = defaultdict(list)
+        for position, view in enumerate(event.views):
+            views[_rate(cohort, view.recording_id, rates)].append(position)
+        for rate, positions in views.items():
+            by_rate[rate].append(replace(event, views=tuple(event.views[i] for i in positions)))
+    return tuple(
+        YardstickGroup(
+            clips=ClipPlan(fps=rate, frames_per_clip=motion_frames(rate), stride=max(1, round(rate))),
+            events=tuple(by_rate[rate]),
+        )
+        for rate in sorted(by_rate, reverse=True)
+    )
+
+
+def yardstick_notes(groups: Sequence[YardstickGroup]) -> list[str]:
+    """Return what the report must say about videos of low frame rate."""
+    notes = []
+    for group in groups:
+        names = sorted({view.recording_id for event in group.events for view in event.views})
+        which = "" if len(groups) == 1 else f" ({len(names)} recordings, such as {names[0]})"
+        if not group.has_band_power:
+            notes.append(
+                f"At {group.clips.fps:g} frames per second 2-6 Hz cannot be seen, so there is no band power{which}."
+            )
+        elif band_limit(group.clips.fps)[1]:
+            notes.append(band_limit(group.clips.fps)[1].rstrip(".") + f"{which}.")
+    return notes
+
+
+def without_band_power(features: EventFeatures) -> EventFeatures:
+    """Return features whose band power is undefined, for a video of too low a rate."""
+    changed = features.features.copy()
+    changed[..., FEATURE_NAMES.index("band_ratio")] = np.nan
+    return replace(features, features=changed)
+
+
+def _rate(cohort: Cohort, recording_id: str, rates: dict[Path | str, float]) -> float:
+    try:
+        path = cohort.video_path(recording_id)
+        if path not in rates:
+            fps = probe(path).fps
+            rates[path] = max(1.0, round(min(YARDSTICK_FPS, fps), 3)) if fps > 0 else YARDSTICK_FPS
+        return rates[path]
+    except SemioscopeError:
+        return YARDSTICK_FPS

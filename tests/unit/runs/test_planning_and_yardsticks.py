@@ -1,0 +1,117 @@
+"""What is checked before work begins, and the yardsticks of videos of any frame rate."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import SETTINGS, Tiny
+
+from semioscope.core.errors import ConfigError
+from semioscope.core.files import write_json
+from semioscope.features import EventFeatures
+from semioscope.networks import FEATURE_NAMES
+from semioscope.recipes import apply_overrides, make_config
+from semioscope.runs import plan_run
+from semioscope.runs.results import event_traits
+from semioscope.runs.yardsticks import without_band_power, yardstick_groups, yardstick_notes
+from semioscope.video import VideoWriter, read_pictures
+
+
+def config(*settings: str):
+    return apply_overrides(make_config("gestures-2021"), [*SETTINGS, *settings])
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"selection": "test"}, r"has selection.on test, not inner. Add --set selection.on=test"),
+        ({"rule": "seizure"}, r"has folds.rule seizure, not patient. Add --set folds.rule=seizure"),
+    ],
+)
+def test_folds_of_another_kind_than_the_settings_are_refused(tiny: Tiny, tmp_path: Path, change, match):
+    folds = json.loads((tiny.run / "folds.json").read_text()) | change
+    if "selection" in change:
+        for fold in folds["folds"]:
+            fold["train"] = sorted({*fold["train"], *fold["validation"]})
+            fold["validation"] = fold["test"]
+    write_json(tmp_path / "folds.json", folds)
+    with pytest.raises(ConfigError, match=match):
+        plan_run(config(), tiny.cohort, folds_file=tmp_path / "folds.json")
+
+
+def test_folds_of_the_same_kind_are_used(tiny: Tiny):
+    plan = plan_run(config("seed=5"), tiny.cohort, folds_file=tiny.run / "folds.json")
+    assert plan.folds.seed == 0
+    assert plan.folds_digest
+
+
+def test_released_folds_need_whole_segments(tiny: Tiny):
+    wanted = ("folds.rule=released", "selection.on=test")
+    with pytest.raises(ConfigError, match=r"segments\.short must be error"):
+        plan_run(config(*wanted), tiny.cohort)
+    assert plan_run(config(*wanted, "segments.short=error"), tiny.cohort).folds.rule == "released"
+
+
+def test_a_clip_that_fits_no_seizure_is_refused_before_work_begins(tiny: Tiny):
+    with pytest.raises(ConfigError, match="A clip must fit into a seizure"):
+        plan_run(config("clips.frames_per_clip=90000"), tiny.cohort)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "clips.fps=.inf",
+        "clips.fps=1e9",
+        "clips.stride=99999999999999999999",
+        "aggregator.hidden_size=1000000000",
+    ],
+)
+def test_sizes_without_sense_are_refused(setting):
+    with pytest.raises(ConfigError, match=setting.partition("=")[0]):
+        config(setting)
+
+
+def test_a_slow_video_has_its_own_yardsticks(tiny: Tiny, tmp_path: Path):
+    cohort = tiny.copy(tmp_path / "cohort")
+    whole = plan_run(config(), cohort)
+    assert [group.clips.fps for group in whole.yardstick_groups] == [10.0]
+    slow = sorted((cohort / "videos").iterdir())[0]
+    pictures, _ = read_pictures(slow, np.arange(20) / 4)
+    slow.unlink()
+    with VideoWriter(slow, width=pictures.shape[2], height=pictures.shape[1], fps=4) as writer:
+        for picture in pictures:
+            writer.write(picture)
+    plan = plan_run(config(), cohort)
+    groups = plan.yardstick_groups
+    assert [group.clips.fps for group in groups] == [10.0, 4.0]
+    views = [{(e.event_id, v.recording_id) for e in group.events for v in e.views} for group in groups]
+    assert not views[0] & views[1]
+    assert len(views[0] | views[1]) == sum(len(event.views) for event in plan.events)
+    assert not any(group.has_band_power for group in groups)
+    assert any("At 4 frames per second 2-6 Hz cannot be seen" in note for note in yardstick_notes(groups))
+
+
+def test_without_band_power_only_the_energy_is_known(tiny: Tiny):
+    plan = plan_run(config(), tiny.cohort)
+    event = plan.events[0]
+    rows = np.ones((3, 1, len(FEATURE_NAMES)), np.float32)
+    counts = np.zeros(3, np.int32)
+    features = EventFeatures(
+        event_id=event.event_id, recording_id=event.views[0].recording_id, features=rows,
+        clip_index=np.arange(3), start_seconds=np.arange(3.0), num_missing_frames=counts,
+        num_held_frames=counts, num_damaged_frames=counts,
+    )  # fmt: skip
+    key = (event.event_id, event.views[0].recording_id)
+    _, seen = event_traits([event], {key: features})
+    _, blind = event_traits([event], {key: without_band_power(features)})
+    assert seen.band_power[0] == blind.motion_energy[0] == 1.0
+    assert np.isnan(blind.band_power[0])
+
+
+def test_groups_cover_a_cohort_without_videos(tiny: Tiny, tmp_path: Path):
+    cohort = tiny.copy(tmp_path / "cohort")
+    for video in (cohort / "videos").iterdir():
+        video.unlink()
+    plan = plan_run(config(), cohort)
+    assert [group.clips.fps for group in yardstick_groups(plan.cohort, plan.events)] == [25.0]
