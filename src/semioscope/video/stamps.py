@@ -146,8 +146,7 @@ class StampMender:
                 num_bytes = 0
             is_stamped = self._has_own_stamp(packet)
             if header is None or not (self._held or header.begins_group):
-                if not (self._drops and header is not None and packet.pos is None):
-                    yield packet, False
+                yield packet, False
                 continue
             self._held.append(packet)
             self._places.append(header.place)
@@ -168,8 +167,6 @@ class StampMender:
         self._held, self._places, self._stamped = [], [], []
         if not held:
             return
-        if self._drops and any(packet.pos is None for packet in held):
-            return  # whoever seeks goes back further, at last to the beginning
         changes = self._changes(places, [packet.pts for packet in held], stamped)
         self._is_new = False
         for number, packet in enumerate(held):
@@ -187,7 +184,7 @@ class StampMender:
 
     def _changes(self, places: list[int], ticks: list[int | None], stamped: list[bool]) -> Retimed | None:
         step = self._step_ticks
-        if all(stamped) or self._drops:
+        if all(stamped) and (len(places) > 2 or not self._drops):
             return retime_group(places, ticks, step)
         if len(set(places)) < len(places):
             return {}  # single fields: their places do not tell
