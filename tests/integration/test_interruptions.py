@@ -73,7 +73,9 @@ def test_what_is_stopped_in_every_stage_in_turn_gives_the_same_bytes(tiny: Tiny,
     assert_same_files(tmp_path / "run", tiny.run)
     for folder in ("store", "broken"):
         sweep_temporaries(tmp_path / folder)  # others may be writing into a store, so a run does not sweep it
-    assert_same_files(tmp_path / "store", tiny.store)
+    own, shared = tree(tmp_path / "store"), tree(tiny.store)  # other tests have put more into the shared one
+    assert any("block-" in name for name in own)
+    assert [name for name in own if own[name] != shared.get(name)] == []
     assert_same_files(tmp_path / "broken", tmp_path / "whole", without=(".units",))
 
 

@@ -159,7 +159,7 @@ def test_folds_by_seizure_are_refused_under_a_patient_rule(tiny: Tiny, tmp_path:
     path.write_text(json.dumps(folds))
     refused = plan_of(tiny, "--folds", str(path), out=tmp_path / "run")
     assert refused.exit_code == 2
-    assert "No patient may be on both sides of a fold" in refused.err
+    assert "must fit the settings of the run, but has folds.rule seizure, not patient" in refused.err
     taken = plan_of(tiny, "--folds", str(path), "--set", "folds.rule=seizure", out=tmp_path / "run")
     assert taken.exit_code == 0
 

@@ -96,7 +96,7 @@ def test_a_folder_without_rights_is_said(monkeypatch, tmp_path):
 def test_little_space_is_said(monkeypatch, tmp_path):
     quick(monkeypatch)
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda there: Usage())
-    assert "3 GiB free  (features of an hour" in call("doctor", "--folder", tmp_path).out
+    assert "3 GiB free  (little: make room" in call("doctor", "--folder", tmp_path).out
 
 
 class Usage:

@@ -79,7 +79,8 @@ def test_summary_prints_figures_and_the_next_step(cohort):
     code, text = run("summary", cohort)
     assert code == 0
     assert "GESTURES 2021 (published)" in text
-    assert f"--cohort {cohort} --out RUN" in text.splitlines()[-1]
+    assert f"--cohort {cohort} --out RUN --set folds.num_folds=2" in text.splitlines()[-2]
+    assert "add --backbone motion" in text.splitlines()[-1]
 
 
 def test_summary_as_json_is_json(cohort):
