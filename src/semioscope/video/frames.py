@@ -26,6 +26,8 @@ from semioscope.video.stamps import StampMender, VideoPacket
 _GUESSED_STAMPS = ("mpeg", "mpegts")  # containers that may stamp fewer pictures than they hold
 _MOST_DEMUX_ERRORS = 64  # one after another; then the rest of the file counts as lost
 _MOST_DROPPED_AT_START = 1000  # frames; a file without any key frame is shown from its first frame
+_PICTURES_LOOKED_AT = 64
+_MOST_GUESSED = 0.9  # of the pictures; behind a seek the others then place a group reliably
 _GLITCH_SECONDS = 10.0  # a leap forward by more, after which time falls back, is a damaged stamp
 
 
@@ -81,6 +83,7 @@ class FrameStream:
         self._first_tick: int | None = None
         self._frames: Iterator[DecodedFrame] = iter(())
         self._reset(at_start=True)
+        self._cannot_seek = self._mends and self._most_stamps_are_guessed()
 
     def __enter__(self) -> "FrameStream":
         return self
@@ -167,7 +170,25 @@ class FrameStream:
         self._pushed: deque[DecodedFrame] = deque()
         self._frames = self._decode()
 
+    def _most_stamps_are_guessed(self) -> bool:
+        """Return whether fewer than one picture in ten has a packet of the container, and so a stamp, of its own.
+
+        Read from the beginning the places of the others follow; behind a seek too little tells them. Such a file
+        has pictures of some 100 bytes; it is always read from its beginning.
+        """
+        num_pictures = num_without = 0
+        for packet in self._demuxed():
+            num_pictures += packet.size > 0
+            num_without += packet.size > 0 and packet.pos is None
+            if num_pictures >= _PICTURES_LOOKED_AT:
+                break
+        self._fresh = False
+        self.rewind()
+        return num_without > _MOST_GUESSED * num_pictures
+
     def _land(self, aim: int) -> bool:
+        if self._cannot_seek:
+            return False
         self._frames = iter(())
         self._reset(at_start=False)
         try:

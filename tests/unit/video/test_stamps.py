@@ -18,7 +18,7 @@ def _judged(frames, numbers, factory):
     return sum(frame.status == "ok" for frame in frames)
 
 
-@pytest.mark.parametrize(("bf", "gop"), [(0, 7), (1, 7), (2, 7), (2, 12)])
+@pytest.mark.parametrize(("bf", "gop"), [(0, 7), (1, 7), (2, 7), (2, 12), (4, 12)])
 @pytest.mark.parametrize("quality", [3, 20])
 def test_never_a_wrong_picture_where_stamps_are_few(tmp_path, factory, bf, gop, quality):
     path = tmp_path / "few.mpg"
