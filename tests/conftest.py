@@ -1,6 +1,7 @@
 """Guards around every test: no network, no change of global random states, no windows, no home folder."""
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 
@@ -8,6 +9,8 @@ import hypothesis
 import numpy as np
 import pytest
 
+# A run in the background is started deaf to Ctrl-C, and so are its children; the tests of Ctrl-C need to hear it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("semioscope", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("semioscope")
 os.environ["MPLBACKEND"] = "Agg"
