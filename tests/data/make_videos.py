@@ -184,6 +184,31 @@ def make_audio(path: Path, *, seconds: float = 1.0) -> None:
         container.mux(stream.encode(None))
 
 
+def make_with_sound(path: Path, *, codec: str, seconds: float, sound_seconds: float, fps: int = 25) -> None:
+    """Write a video of ``seconds`` and silence of ``sound_seconds``, packets in the order of their time."""
+    encoder, pixel_format, options = ENCODERS[codec]
+    with av.open(str(path), "w") as container:
+        shown = container.add_stream(encoder, rate=fps, options=options)
+        shown.width, shown.height, shown.pix_fmt = 128, 96, pixel_format
+        heard = container.add_stream("aac" if path.suffix == ".flv" else "mp2", rate=44_100)
+        heard.layout = "mono"
+        kind = "flt" if path.suffix == ".flv" else "s16"
+        packets: list[av.Packet] = []
+        for number in range(round(seconds * fps)):
+            picture = av.VideoFrame.from_ndarray(draw_picture(number), format="rgb24")
+            picture.pts = number
+            packets += shown.encode(picture)
+        for start in range(0, round(sound_seconds * 44_100), 1024):
+            silence = np.zeros((1, 1024), np.float32 if kind == "flt" else np.int16)
+            sound = av.AudioFrame.from_ndarray(silence, format=kind, layout="mono")
+            sound.sample_rate, sound.pts = 44_100, start
+            packets += heard.encode(sound)
+        for packet in sorted(
+            [*packets, *shown.encode(None), *heard.encode(None)], key=lambda one: (one.dts or 0) * one.time_base
+        ):
+            container.mux_one(packet)
+
+
 def remux(
     source: Path,
     target: Path,

@@ -13,7 +13,19 @@ import typer
 from typer.core import TyperGroup
 
 from semioscope import __version__
-from semioscope.cli import bench, cohort, demo, doctor, extract, predict, preprocess, run, synth, weights
+from semioscope.cli import (
+    bench,
+    cohort,
+    compare,
+    demo,
+    doctor,
+    extract,
+    predict,
+    preprocess,
+    run,
+    synth,
+    weights,
+)
 from semioscope.cli.saying import say
 from semioscope.core.errors import SemioscopeError
 
@@ -23,7 +35,7 @@ HELP_WIDTH = 100
 DEBUG_VARIABLE = "SEMIOSCOPE_DEBUG"
 
 COMMANDS = (
-    "demo", "doctor", "cohort", "weights", "run", "predict", "preprocess", "extract", "synth", "bench",
+    "demo", "doctor", "cohort", "weights", "run", "compare", "predict", "preprocess", "extract", "synth", "bench",
 )  # fmt: skip
 """In the order in which a new user meets them."""
 
@@ -52,6 +64,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("run", help="Cross-validate a recipe on a cohort and write a report.")(run.command)
+app.command("compare", help="Put runs side by side and test their differences.")(compare.command)
 app.command("predict", help="Classify seizures in videos with a trained model.")(predict.command)
 app.add_typer(cohort.app, name="cohort", help="Make, check, describe and import a cohort folder.")
 app.command("preprocess", help="Split montages and write small 15 fps videos.")(preprocess.command)

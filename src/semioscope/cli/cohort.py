@@ -1,4 +1,4 @@
-"""``semioscope cohort``: make, check, describe and import a cohort folder."""
+"""``semioscope cohort``: make, check, describe, fetch and import a cohort folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semioscope.cli.options import ProgressOption
+from semioscope.cli.options import ProgressOption, StoreOption
 from semioscope.cli.saying import say
 
 if TYPE_CHECKING:
@@ -149,6 +149,59 @@ def import_table_command(
     counts = ", ".join(f"{file}: {len(rows)}" for file, rows in result.rows.items())
     print(f"Wrote {folder} (rows of {counts}).")
     print(f"Next: semioscope cohort check {folder}")
+
+
+@importers.command("gestures-features", help="Import the public GESTURES feature set, unpacked.")
+def import_gestures_command(
+    source: Annotated[
+        Path, typer.Argument(help="Folder with seizures.csv, or the one above it.", metavar="SRC")
+    ],
+    folder: Annotated[Path, typer.Argument(help="Cohort folder.", metavar="COHORT")],
+    store: StoreOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace tables that hold something else.")] = False,
+    skip_unmatched: Annotated[
+        bool,
+        typer.Option("--skip-unmatched", help="Leave out rows without folders and folders without rows."),
+    ] = False,
+    progress: ProgressOption = "auto",
+) -> None:
+    """Import the public GESTURES feature set."""
+    from semioscope.core.progress import make_progress
+    from semioscope.features import import_gestures_features
+
+    with _problems_exit():
+        done = import_gestures_features(
+            source,
+            folder,
+            store=store,
+            force=force,
+            skip_unmatched=skip_unmatched,
+            progress=make_progress(progress),
+        )
+    say(done.describe())
+    print(f"Wrote {folder}: {done.num_clips} vectors in {done.store}.")
+    print(f"Next: semioscope cohort summary {folder}")
+
+
+@app.command("fetch", help="Download a published data set by name, check and unpack it.")
+def fetch(
+    name: Annotated[str, typer.Argument(help="gestures-features.", metavar="NAME")],
+    folder: Annotated[Path, typer.Argument(help="Where to unpack it.", metavar="DIR")],
+    progress: ProgressOption = "auto",
+) -> None:
+    """Download a published data set."""
+    from semioscope.core.progress import make_progress
+    from semioscope.features import fetch_data_set
+
+    with _problems_exit():
+        done = fetch_data_set(name, folder, progress=make_progress(progress))
+    print(f"{done.data_set.title}")
+    print(f"  from     {done.data_set.landing}")
+    say(f"  licence  {done.licence}")
+    print(f"  sha256   {done.sha256}")
+    say(f"  checked  {done.checked}")
+    print(f"{_count(done.num_files, 'file')} unpacked in {folder}.")
+    print(f"Next: {done.data_set.then.format(folder=folder)}")
 
 
 def parse_mapping(items: list[str]) -> dict[str, str]:

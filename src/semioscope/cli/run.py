@@ -1,19 +1,28 @@
 """``semioscope run``: from a cohort folder to a report, in one command."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semioscope.cli.options import CohortOption, ExecutorOption, ProgressOption, StoreOption, WorkersOption
+from semioscope.cli.options import ExecutorOption, ProgressOption, StoreOption, WorkersOption
 from semioscope.cli.saying import say, say_next
+
+if TYPE_CHECKING:
+    from semioscope.core.progress import Progress
+    from semioscope.recipes import RunConfig
 
 
 def command(
     recipe: Annotated[
         str, typer.Argument(help="A recipe's name, or the config.yaml of a run.", metavar="RECIPE")
     ],
-    cohort: CohortOption,
+    *,
+    cohort: Annotated[Path | None, typer.Option("--cohort", help="Cohort folder.", metavar="DIR")] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option("--features", help="A published feature set, in place of a cohort.", metavar="DIR"),
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", help="Run folder; the same command goes on in it.", metavar="RUN")
     ],
@@ -50,16 +59,8 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
 ) -> None:
     """Run a recipe on a cohort and write a report."""
-    from semioscope.core.errors import ConfigError
     from semioscope.core.progress import make_progress
-    from semioscope.recipes import apply_overrides, make_config, read_config
-    from semioscope.report import write_report
-    from semioscope.runs import perform_run, plan_run
 
-    is_file = recipe.endswith((".yaml", ".yml"))
-    config = read_config(Path(recipe)) if is_file else make_config(recipe, protocol=protocol or "patient")
-    if is_file and protocol is not None:
-        config = apply_overrides(config, protocol_overrides(protocol))
     given = {
         "backbone.name": backbone,
         "backbone.weights": weights,
@@ -68,31 +69,147 @@ def command(
         "seed": None if seed is None else str(seed),
         "report.thumbnails": thumbnails if thumbnails is None else f"'{thumbnails}'",
     }
-    for setting in settings or []:
+    overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
+    if features is not None:
+        from semioscope.runs import IMPORTED_STRIDE
+
+        overrides.insert(0, f"clips.stride={IMPORTED_STRIDE}")
+    config = chosen_config(recipe, protocol, task, overrides, settings or [])
+    display = make_progress(progress)
+    folder = _cohort_folder(cohort, features, out, store=store, progress=display)
+    do = _study if config.is_study else _run
+    do(
+        config,
+        folder,
+        out,
+        store=store,
+        folds=folds,
+        executor=executor,
+        workers=workers,
+        display=display,
+        dry_run=dry_run,
+    )
+
+
+def chosen_config(
+    recipe: str, protocol: str | None, task: str | None, overrides: list[str], settings: list[str]
+) -> "RunConfig":
+    """Return the settings that a command asks for.
+
+    Args:
+        recipe: A recipe's name or a configuration file.
+        protocol: Folds and selection; of a study, the only ones.
+        task: A task's name or file.
+        overrides: ``key=value`` of the command's own options.
+        settings: ``key=value`` of ``--set``; they win.
+
+    Raises:
+        ConfigError: If any of them does not exist or is not valid.
+    """
+    from semioscope.core.errors import ConfigError
+    from semioscope.recipes import apply_overrides, make_config, read_config
+
+    is_file = recipe.endswith((".yaml", ".yml"))
+    config = read_config(Path(recipe)) if is_file else make_config(recipe, protocol=protocol or "patient")
+    if is_file and protocol is not None:
+        config = apply_overrides(config, protocol_overrides(protocol))
+    if protocol is not None and config.is_study:
+        config = apply_overrides(config, [f"grid.protocols=[{protocol}]"])
+    for setting in settings:
         if setting.partition("=")[0].strip() in ("protocol", "recipe"):
             msg = f"--set {setting} would change the name only. Give the recipe first, and --protocol NAME."
             raise ConfigError(msg)
-    overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
     if task is not None:
         from semioscope.cohort import read_task
 
         config = config.model_copy(update={"task": read_task(task)})
-    config = apply_overrides(config, [*overrides, *(settings or [])])
-    display = make_progress(progress)
+    return apply_overrides(config, [*overrides, *settings])
+
+
+def _cohort_folder(
+    cohort: Path | None, features: Path | None, out: Path, *, store: Path | None, progress: "Progress"
+) -> Path:
+    from semioscope.core.errors import ConfigError
+
+    if (cohort is None) == (features is None):
+        given = "neither" if cohort is None else "both"
+        msg = f"Give --cohort DIR (videos) or --features DIR (a published feature set), got {given}."
+        raise ConfigError(msg)
+    if features is None:
+        assert cohort is not None
+        return cohort
+    from semioscope.runs import cohort_of_features
+
+    return cohort_of_features(features, out, store=store, progress=progress)
+
+
+def _run(
+    config: "RunConfig",
+    cohort: Path,
+    out: Path,
+    *,
+    store: Path | None,
+    folds: Path | None,
+    executor: str,
+    workers: int,
+    display: "Progress",
+    dry_run: bool,
+) -> None:
+    from semioscope.report import write_report
+    from semioscope.runs import perform_run, plan_run
+
     plan = plan_run(config, cohort, store=store, folds_file=folds)
     say(plan.describe())
     if dry_run:
-        print("Nothing was computed (--dry-run). Next: the same command without --dry-run.")
+        print(_DRY)
         return
     outcome = perform_run(
         plan, out, executor=executor, workers=workers, progress=display, report=write_report
     )
-    page = out / "report.html"
     say(outcome.describe())
-    print(f"Report: {page}")
+    print(f"Report: {out / 'report.html'}")
     say_next(f"open the report in a browser, then semioscope predict VIDEO --model {outcome.bundle}")
     if outcome.num_failures:
         raise typer.Exit(1)
+
+
+def _study(
+    config: "RunConfig",
+    cohort: Path,
+    out: Path,
+    *,
+    store: Path | None,
+    folds: Path | None,
+    executor: str,
+    workers: int,
+    display: "Progress",
+    dry_run: bool,
+) -> None:
+    from semioscope.report import write_report
+    from semioscope.runs import perform_study, plan_study
+
+    plan = plan_study(config, cohort, store=store, folds_file=folds)
+    say(plan.describe())
+    if dry_run:
+        print(_DRY)
+        return
+    outcome = perform_study(
+        plan, out, executor=executor, workers=workers, progress=display, report=write_report
+    )
+    say(outcome.describe())
+    print(f"Report: {out / 'report.html'}")
+    first = out / plan.protocols[0]
+    names = [cell.name for cell in plan.cells]
+    say_next(
+        f"open the report in a browser, then semioscope compare {first}@{names[0]} {first}@{names[-1]}"
+        if len(names) > 1
+        else "open the report in a browser"
+    )
+    if outcome.num_failures:
+        raise typer.Exit(1)
+
+
+_DRY = "Nothing was computed (--dry-run). Next: the same command without --dry-run."
 
 
 def protocol_overrides(protocol: str) -> list[str]:

@@ -1,5 +1,6 @@
-"""``semioscope synth``: a synthetic cohort, the project's test instrument."""
+"""``semioscope synth``: a synthetic cohort or feature set, the project's test instruments."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -29,37 +30,96 @@ def parse_size(text: str) -> tuple[int, int]:
     return width, height
 
 
+FEATURES = "features"
+"""The word before the folder that asks for a feature set."""
+
+
+def parse_place(words: list[str]) -> tuple[bool, Path]:
+    """Return whether a feature set is asked for, and the folder, of the words ``[features] DIR``.
+
+    Raises:
+        ConfigError: If they are something else.
+    """
+    from semioscope.core.errors import ConfigError
+
+    if len(words) == 2 and words[0] == FEATURES:
+        return True, Path(words[1])
+    if len(words) == 1 and words[0] != FEATURES:
+        return False, Path(words[0])
+    msg = (
+        f"synth needs one folder, or the word {FEATURES} and one folder, got {' '.join(words)!r}. Write semioscope "
+        f"synth DIR or semioscope synth {FEATURES} DIR; ./{FEATURES} is a folder of that name."
+    )
+    raise ConfigError(msg)
+
+
 def command(
-    folder: Annotated[Path, typer.Argument(help="Where to make the cohort; new or empty.", metavar="DIR")],
-    task: Annotated[str, typer.Option(help="Which classes.", metavar="NAME")] = "fos-vs-tcs",
-    patients: Annotated[int, typer.Option(min=1, help="Patients in the tables.", metavar="N")] = 12,
+    place: Annotated[
+        list[str],
+        typer.Argument(
+            help="Where to make it; new or empty. With the word features before it, a feature set in the "
+            "layout and size of the public GESTURES data, without video.",
+            metavar="[features] DIR",
+        ),
+    ],
+    task: Annotated[
+        str | None, typer.Option(help="Which classes [default: fos-vs-tcs].", metavar="NAME")
+    ] = None,
+    patients: Annotated[
+        int | None,
+        typer.Option(min=1, help="Patients in the tables [default: 12; features: 68].", metavar="N"),
+    ] = None,
     seizures: Annotated[
-        int | None, typer.Option(min=1, help="Seizures [default: 3 per patient].", metavar="N")
+        int | None,
+        typer.Option(min=1, help="Seizures [default: 3 per patient; features: 183].", metavar="N"),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Features only: length of all seizures [default: 298 for 183].", metavar="N"
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same cohort.", metavar="N")] = 0,
     size: Annotated[
-        str, typer.Option(help="Size of the montage in pixels.", metavar="WIDTHxHEIGHT")
-    ] = "1920x1080",
-    fps: Annotated[float, typer.Option(min=5, help="Frames per second.", metavar="N")] = 30.0,
+        str | None,
+        typer.Option(help="Size of the montage in pixels [default: 1920x1080].", metavar="WIDTHxHEIGHT"),
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=5, help="Frames per second [default: 30].", metavar="N")
+    ] = None,
     hold_out: Annotated[
-        int, typer.Option(min=0, help="Further patients kept out of the tables.", metavar="N")
-    ] = 0,
+        int | None,
+        typer.Option(min=0, help="Further patients kept out of the tables [default: 0].", metavar="N"),
+    ] = None,
     workers: WorkersOption = 2,
     progress: ProgressOption = "auto",
 ) -> None:
-    """Make a synthetic cohort. Scores on it mean nothing clinically."""
+    """Make a synthetic cohort, or a feature set without video. Scores on them mean nothing clinically."""
     from semioscope.core.progress import make_progress
     from semioscope.synthetic import make_cohort
 
+    wants_features, folder = parse_place(place)
+    video_only = {"--task": task, "--size": size, "--fps": fps, "--hold-out": hold_out}
+    _refuse_options(video_only if wants_features else {"--minutes": minutes}, wants_features=wants_features)
+    if wants_features:
+        _make_features(
+            folder,
+            seizures=seizures or 183,
+            patients=patients or 68,
+            seed=seed,
+            minutes=minutes,
+            progress=progress,
+        )
+        return
     made = make_cohort(
         folder,
-        task=task,
-        num_patients=patients,
+        task=task or "fos-vs-tcs",
+        num_patients=patients or 12,
         num_seizures=seizures,
         seed=seed,
-        size=parse_size(size),
-        fps=fps,
-        hold_out=hold_out,
+        size=parse_size(size or "1920x1080"),
+        fps=fps or 30.0,
+        hold_out=hold_out or 0,
         workers=workers,
         progress=make_progress(progress),
     )
@@ -67,3 +127,34 @@ def command(
     print(f"{made.num_seizures} seizures ({counts}) of {made.num_patients} patients in {folder}.")
     print("Synthetic: scores on this cohort mean nothing clinically.")
     print(f"Next: semioscope cohort check {folder}")
+
+
+def _refuse_options(options: Mapping[str, object], *, wants_features: bool) -> None:
+    """Refuse options that would have no effect.
+
+    Raises:
+        ConfigError: If one was given.
+    """
+    from semioscope.core.errors import ConfigError
+
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        made = "A feature set" if wants_features else "A cohort of videos"
+        msg = f"{made} must be asked for without {' and '.join(given)}, which has no meaning for it. Leave it out."
+        raise ConfigError(msg)
+
+
+def _make_features(
+    folder: Path, *, seizures: int, patients: int, seed: int, minutes: float | None, progress: str
+) -> None:
+    from semioscope.core.progress import make_progress
+    from semioscope.synthetic import plan_feature_set, write_feature_set
+
+    planned = plan_feature_set(num_seizures=seizures, num_patients=patients, seed=seed, minutes=minutes)
+    write_feature_set(planned, folder, progress=make_progress(progress))
+    print(
+        f"{planned.num_vectors} vectors of {len(planned.seizures)} seizures ({seizures} of 15 s or more that are not "
+        f"discarded) of {patients} patients in {folder}."
+    )
+    print("Synthetic: scores on this feature set mean nothing clinically.")
+    print(f"Next: semioscope cohort import gestures-features {folder} COHORT")

@@ -31,6 +31,7 @@ class _Video:
     faults: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     duration_seconds: float = math.nan
+    is_cut_off: bool = False
     frame_seconds: float = 0.0
     content: str = ""
 
@@ -163,7 +164,8 @@ def _look_at(path: Path, *, full: bool) -> _Video:
             return _Video(faults=(fault,))
         if whole:
             duration = float(index.pts_seconds[-1]) + info.frame_seconds
-        if info.promises_beyond(duration):
+        is_cut_off = info.promises_beyond(duration)
+        if is_cut_off:
             remarks.append(
                 f"{path.name} ends at {duration:.2f} s, but its header promises "
                 f"{info.header_duration_seconds:.2f} s: it was cut off. Copy it again from its source."
@@ -184,7 +186,11 @@ def _look_at(path: Path, *, full: bool) -> _Video:
         fault = f"{path.name} must be a file that can be read: {err.strerror}. Check its rights."
         return _Video(faults=(fault,))
     return _Video(
-        remarks=tuple(remarks), duration_seconds=duration, frame_seconds=info.frame_seconds, content=content
+        remarks=tuple(remarks),
+        duration_seconds=duration,
+        is_cut_off=is_cut_off,
+        frame_seconds=info.frame_seconds,
+        content=content,
     )
 
 
@@ -209,9 +215,16 @@ def _past_the_end(recording: Recording, video: _Video, tables: Tables) -> list[P
         if annotation.recording_id == recording.recording_id and late:
             which = "onset" if annotation.onset_seconds >= end else "offset"
             told = annotation.onset_seconds if which == "onset" else annotation.offset_seconds
+            # The headers of many formats do not tell whether something is missing at the end.
+            remedy = (
+                "The file was cut off: copy it again from its source."
+                if video.is_cut_off
+                else "Correct the time (seconds from the first displayed frame) or the recording_id; if both are "
+                "right, the file may be cut off or incomplete: copy it again from its source."
+            )
             message = (
                 f"{which} {told} must lie within recording {recording.recording_id}, which ends at {end:.2f} s. "
-                "Correct the time (seconds from the first displayed frame), or the recording_id."
+                f"{remedy}"
             )
             problems.append(annotation_problem(annotation, message))
     return problems

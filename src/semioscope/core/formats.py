@@ -141,6 +141,22 @@ CROPS = TableSchema(
     subject=("event", "event_id"),
 )
 
+IMPORTED_FEATURES = TableSchema(
+    file="features.tsv",
+    columns=(
+        Column(name="recording_id", kind="id", required=True, filled=True),
+        Column(name="backbone", required=True, filled=True),
+        Column(name="fps", kind="number", required=True, filled=True),
+        Column(name="frames_per_clip", kind="integer", required=True, filled=True),
+        Column(name="stride", kind="integer", required=True, filled=True),
+        Column(name="num_clips", kind="integer", required=True, filled=True),
+        Column(name="num_features", kind="integer", required=True, filled=True),
+        Column(name="key", kind="id", required=True, filled=True),
+        Column(name="source", required=True),
+    ),
+    subject=("recording", "recording_id"),
+)
+
 _PREDICTION_COLUMNS = (
     Column(name="fold", kind="integer", required=True),
     Column(name="level", kind="choice", required=True, filled=True, choices=("clip", "view", "event")),
@@ -155,6 +171,13 @@ _SCORES = Column(name="y_score_*", kind="number")
 
 PREDICTIONS = TableSchema(
     file="predictions.tsv", columns=_PREDICTION_COLUMNS, further=_SCORES, subject=("event", "event_id")
+)
+
+STUDY_PREDICTIONS = TableSchema(
+    file="predictions.tsv",
+    columns=(Column(name="cell", required=True, filled=True), *_PREDICTION_COLUMNS),
+    further=_SCORES,
+    subject=("event", "event_id"),
 )
 
 BASELINES = TableSchema(
@@ -196,7 +219,9 @@ TABLES: dict[str, TableSchema] = {
     "recordings": RECORDINGS,
     "seizures": SEIZURES,
     "crops": CROPS,
+    "features": IMPORTED_FEATURES,
     "predictions": PREDICTIONS,
+    "study predictions": STUDY_PREDICTIONS,
     "baselines": BASELINES,
     "segments": SEGMENTS,
     "failures": FAILURES,

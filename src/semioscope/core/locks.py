@@ -48,8 +48,11 @@ def locked(path: Path, *, wait: bool, taken: str = "") -> Iterator[None]:
 def _opened(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except PermissionError:
-        return os.open(path, os.O_RDONLY)  # another user of a shared folder made it; reading is enough
+    except PermissionError as refused:
+        try:
+            return os.open(path, os.O_RDONLY)  # another user of a shared folder made it; reading is enough
+        except FileNotFoundError:
+            raise refused from None  # it cannot be made: that is what must be told
 
 
 if sys.platform == "win32":

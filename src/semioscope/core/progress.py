@@ -66,7 +66,7 @@ class LineProgress:
         self._stage, self._unit, self._total, self._done = stage, unit, total, 0.0
         self._began = self._spoke = time.monotonic()
         record = {"event": "start", "stage": stage, "total": total, "unit": unit}
-        self._write(record, f"{stage}: {total:g} {unit}")
+        self._write(record, f"{stage}: {total:.0f} {unit}")
 
     def advance(self, amount: float = 1.0, *, note: str = "") -> None:
         self._done += amount
@@ -77,7 +77,7 @@ class LineProgress:
         left = remaining_seconds(self._done, self._total, now - self._began)
         record = {"event": "progress", "stage": self._stage, "done": self._done, "total": self._total,
                   "seconds_left": left, "note": note}  # fmt: skip
-        counts = f"{self._done:g}/{self._total:g} {self._unit}"
+        counts = f"{self._done:.0f}/{self._total:.0f} {self._unit}"
         self._write(record, f"{self._stage}: {counts}, {format_seconds(left)} left  {note}")
 
     def message(self, text: str, *, level: str = "info") -> None:

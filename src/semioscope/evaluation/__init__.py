@@ -1,6 +1,16 @@
 """Fit and predict over a fold plan, and the yardsticks beside it."""
 
 from semioscope.evaluation.baselines import BASELINES, Baseline, EventTraits, baseline_scores
+from semioscope.evaluation.clip_folds import ClipFoldTask, run_clip_fold
+from semioscope.evaluation.clip_results import ClipFoldResult, ScoredView, read_clip_fold
+from semioscope.evaluation.clip_table import (
+    ClipTable,
+    ClipView,
+    clip_table_digest,
+    read_clip_table,
+    write_clip_table,
+)
+from semioscope.evaluation.clips import build_clip_table, wanted_clips
 from semioscope.evaluation.examples import (
     ExampleTable,
     LeftOut,
@@ -15,16 +25,28 @@ __all__ = [
     "BASELINES",
     "FINAL",
     "Baseline",
+    "ClipFoldResult",
+    "ClipFoldTask",
+    "ClipTable",
+    "ClipView",
     "EventTraits",
     "ExampleTable",
     "FoldTask",
     "LeftOut",
+    "ScoredView",
     "ViewExample",
     "baseline_scores",
+    "build_clip_table",
     "build_examples",
+    "clip_table_digest",
     "examples_digest",
+    "read_clip_fold",
+    "read_clip_table",
     "read_examples",
+    "run_clip_fold",
     "run_fold",
     "score_views",
+    "wanted_clips",
+    "write_clip_table",
     "write_examples",
 ]

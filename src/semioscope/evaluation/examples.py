@@ -1,7 +1,7 @@
 """From features in the store to examples: one per event and view, with everything that folds need.
 
-Examples are kept as two files, so that every unit of work reads only what it needs: ``examples.json`` (who, when,
-which class) and ``examples.npy`` (the features, one row per clip, mapped into memory).
+Examples are kept as files, so that every unit of work reads only what it needs: ``examples.json`` (who, when, which
+class), ``examples.npy`` (the features, one row per clip, mapped into memory), ``starts.npy`` (when clips start).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -120,6 +120,9 @@ class LeftOut:
     message: str
 
 
+EXAMPLE_FILES = ("examples.json", "examples.npy", "starts.npy")
+
+
 def build_examples(
     events: Sequence[Event],
     features: Mapping[tuple[str, str], EventFeatures],
@@ -134,12 +137,13 @@ def build_examples(
 
     Args:
         events: Labelled or not.
-        features: By event id and recording id.
+        features: By event id and recording id; each view is asked for once and not kept, so that a mapping that
+            reads on demand needs little memory.
         plan: The clips that the features belong to.
         view_names: Name of the view by recording id.
     """
     examples: list[ViewExample] = []
-    rows: list[Float32[np.ndarray, "num_clips num_features"]] = []
+    rows = _Rows()
     start_frames: list[Int64[np.ndarray, " num_clips"]] = []
     start_seconds: list[Float[np.ndarray, " num_clips"]] = []
     left_out: list[LeftOut] = []
@@ -178,36 +182,32 @@ def build_examples(
                     num_damaged_clips=int((found.num_damaged_frames[usable] > 0).sum()),
                 )
             )
-            rows.append(found.features[usable].mean(axis=1))
+            rows.add(found.features[usable].mean(axis=1))
             start_frames.append(frames.astype(np.int64))
             start_seconds.append(found.start_seconds[usable])
     if not examples:
         return _empty(), left_out
     table = ExampleTable(
         views=tuple(examples),
-        features=np.ascontiguousarray(np.concatenate(rows), dtype=np.float32),
+        features=rows.taken(),
         start_frames=np.concatenate(start_frames),
         start_seconds=np.concatenate(start_seconds).astype(np.float64),
     )
     return table, left_out
 
 
-def write_examples(table: ExampleTable, folder: Path) -> tuple[Path, Path]:
-    """Write examples into a folder; return the two files.
+def write_examples(table: ExampleTable, folder: Path) -> tuple[Path, ...]:
+    """Write examples into a folder; return the files.
 
     Raises:
         StoreError: If the disk is full or the folder cannot be written.
     """
-    words, numbers = folder / "examples.json", folder / "examples.npy"
-    with atomic_path(numbers) as temporary, temporary.open("wb") as stream:
-        np.save(stream, table.features)
-    content = {
-        "views": [asdict(view) for view in table.views],
-        "start_frames": table.start_frames.tolist(),
-        "start_seconds": table.start_seconds.tolist(),
-    }
-    write_json(words, content)
-    return words, numbers
+    words, numbers, starts = (folder / name for name in EXAMPLE_FILES)
+    for path, array in ((numbers, table.features), (starts, _packed_starts(table))):
+        with atomic_path(path) as temporary, temporary.open("wb") as stream:
+            np.save(stream, array)
+    write_json(words, {"views": [asdict(view) for view in table.views]})
+    return words, numbers, starts
 
 
 def read_examples(folder: Path) -> ExampleTable:
@@ -224,17 +224,45 @@ def read_examples(folder: Path) -> ExampleTable:
             ViewExample(**{key: item for key, item in view.items() if key in names})
             for view in content["views"]
         )
+        starts = np.load(folder / "starts.npy", allow_pickle=False)
         return ExampleTable(
             views=views,
             features=features,
-            start_frames=np.array(content["start_frames"], dtype=np.int64),
-            start_seconds=np.array(content["start_seconds"], dtype=np.float64),
+            start_frames=np.ascontiguousarray(starts["frame"], dtype=np.int64),
+            start_seconds=np.ascontiguousarray(starts["seconds"], dtype=np.float64),
         )
     except (OSError, ValueError, KeyError, TypeError) as err:
         msg = (
             f"{folder} must hold the examples of this run: {err}. Delete it and give the same command again."
         )
         raise StoreError(msg) from err
+
+
+class _Rows:
+    """Rows that come view by view, in one array that grows by half: never two whole copies for long."""
+
+    def __init__(self) -> None:
+        self._array, self._filled = np.zeros((0, 0), dtype=np.float32), 0
+
+    def add(self, rows: Float[np.ndarray, "num_rows num_features"]) -> None:
+        needed = self._filled + len(rows)
+        if needed > len(self._array):
+            room = max(needed, len(self._array) * 3 // 2)
+            # resized where it lies if there is room behind it
+            self._array.resize((room, rows.shape[1]), refcheck=False)
+        self._array[self._filled : needed] = rows
+        self._filled = needed
+
+    def taken(self) -> Float32[np.ndarray, "total_clips num_features"]:
+        self._array.resize((self._filled, self._array.shape[1]), refcheck=False)
+        return self._array
+
+
+def _packed_starts(table: ExampleTable) -> np.ndarray:
+    """Return both starts of every clip as one array of records."""
+    packed = np.zeros(len(table.start_frames), dtype=[("frame", "<i8"), ("seconds", "<f8")])
+    packed["frame"], packed["seconds"] = table.start_frames, table.start_seconds
+    return packed
 
 
 def _no_clip_message(view: EventView, plan: ClipPlan, num_clips: int) -> str:

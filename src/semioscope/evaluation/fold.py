@@ -4,6 +4,8 @@ A unit reads the examples from files and leaves two files behind: the weights of
 on one thread, because the last bits of a matrix product depend on the number of threads.
 """
 
+import functools
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,9 @@ import numpy as np
 
 from semioscope.core.errors import ConfigError
 from semioscope.core.files import digest, file_sha256, write_json
-from semioscope.evaluation.examples import ExampleTable, read_examples
+from semioscope.evaluation.examples import EXAMPLE_FILES, ExampleTable, read_examples
 from semioscope.execution import Unit
-from semioscope.models import Aggregator, AggregatorConfig, restore, save
+from semioscope.models import Aggregator, AggregatorConfig, relative_cost, restore, save
 from semioscope.plans import ClipPlan, SegmentPlan
 from semioscope.scoring import fit_threshold
 from semioscope.splits import Fold
@@ -47,8 +49,10 @@ class FoldTask:
         epochs: Fixed number of epochs; None means ``training.epochs`` with the epoch chosen on the validation
             events, or all of them when there are none.
         seed: Seed of the run.
-        weights: File for the weights of the fold.
+        weights: File for the weights of the fold; None keeps no weights.
         result: File for the scores of the fold.
+        name: How the unit is called; None means by its fold.
+        brief: Keep only the scores of views, after the best and after the last epoch; not their course over time.
     """
 
     folder: Path
@@ -61,8 +65,10 @@ class FoldTask:
     training: TrainingConfig
     epochs: int | None
     seed: int
-    weights: Path
+    weights: Path | None
     result: Path
+    name: str | None = None
+    brief: bool = False
 
     def unit(self) -> Unit:
         """Return the unit of work of this fold."""
@@ -76,14 +82,29 @@ class FoldTask:
             "training": self.training.model_dump(mode="json"),
             "epochs": self.epochs,
             "seed": self.seed,
+            "brief": self.brief,
         }
-        name = "final model" if self.fold.index == FINAL else f"fold {self.fold.index}"
-        return Unit(name=name, key=digest(content), outputs=(self.weights, self.result), payload=self)
+        name = self.name or ("final model" if self.fold.index == FINAL else f"fold {self.fold.index}")
+        outputs = (self.result,) if self.weights is None else (self.weights, self.result)
+        return Unit(name=name, key=digest(content), outputs=outputs, payload=self)
+
+    @property
+    def cost(self) -> float:
+        """Return about how long the fit takes against others of its stage."""
+        epochs = self.training.epochs if self.epochs is None else self.epochs
+        step = relative_cost(self.aggregator, num_segments=self.segments.num_segments)
+        return step * max(1, len(self.fold.train)) * epochs
 
 
 def examples_digest(folder: Path) -> str:
     """Return a digest of the content of the examples in a folder."""
-    return digest([file_sha256(folder / name) for name in ("examples.json", "examples.npy")])
+    return digest([file_sha256(folder / name) for name in EXAMPLE_FILES])
+
+
+@functools.lru_cache(maxsize=1)
+def _examples_of(folder: Path, examples_digest: str) -> ExampleTable:
+    """Return the examples of a folder; a process that works on many units reads them once."""
+    return read_examples(folder)
 
 
 def run_fold(task: FoldTask) -> dict[str, Any]:
@@ -96,26 +117,58 @@ def run_fold(task: FoldTask) -> dict[str, Any]:
         ConfigError: If the fold cannot be trained; the message names the fold.
         StoreError: If the files cannot be written.
     """
-    table = read_examples(task.folder)
+    table = _examples_of(task.folder, task.examples_digest)
     with single_thread():
         try:
             result = _fitted(task, table)
         except ConfigError as err:
-            name = "The final model" if task.fold.index == FINAL else f"Fold {task.fold.index}"
-            msg = f"{name} cannot be trained: {err}"
+            name = task.name or ("The final model" if task.fold.index == FINAL else f"Fold {task.fold.index}")
+            msg = f"{name[0].upper()}{name[1:]} cannot be trained: {err}"
             raise ConfigError(msg) from err
-        num_features = table.features.shape[1]
-        model = restore(
-            task.aggregator, num_features=num_features, num_classes=task.num_classes, state=result.state
-        )
+        model = _model(task, table, result.state)
         scored = [] if task.fold.index == FINAL else table.positions(task.fold.test)
-        rows = score_views(model, table, scored, segments=task.segments, clips=task.clips)
+        if task.brief:
+            rows = _brief_rows(task, table, scored, model, _model(task, table, result.last_state))
+        else:
+            rows = score_views(model, table, scored, segments=task.segments, clips=task.clips)
         threshold = _inner_threshold(task, table, model)
-    facts = {"fold": task.fold.index, "best_epoch": result.best_epoch, "threshold": threshold}
-    save(task.weights, model, task.aggregator, facts=facts)
     history = {name: [float(value) for value in values] for name, values in result.history.items()}
-    write_json(task.result, {**facts, "history": history, "views": rows})
+    facts = {
+        "fold": task.fold.index,
+        "best_epoch": result.best_epoch,
+        "threshold": threshold,
+        "validation_loss": history["validation_loss"][result.best_epoch - 1],
+        "num_short_segments": result.num_short_segments,
+    }
+    if task.weights is not None:
+        save(task.weights, model, task.aggregator, facts=facts)
+    write_json(task.result, {**facts, **({} if task.brief else {"history": history}), "views": rows})
     return facts
+
+
+def _model(task: FoldTask, table: ExampleTable, state: Mapping[str, np.ndarray]) -> Aggregator:
+    return restore(
+        task.aggregator, num_features=table.features.shape[1], num_classes=task.num_classes, state=state
+    )
+
+
+def _brief_rows(
+    task: FoldTask, table: ExampleTable, chosen: list[int], best: Aggregator, last: Aggregator
+) -> list[dict[str, Any]]:
+    """Return the scores of views after the best and after the last epoch, and nothing else."""
+    if not chosen:
+        return []
+    sequences = table.sequences(chosen, frames_per_clip=task.clips.frames_per_clip)
+    scores, last_scores = (predict_scores(model, sequences, task.segments) for model in (best, last))
+    return [
+        {
+            "event_id": table.views[i].event_id,
+            "recording_id": table.views[i].recording_id,
+            "scores": scores[k].tolist(),
+            "last_scores": last_scores[k].tolist(),
+        }
+        for k, i in enumerate(chosen)
+    ]
 
 
 def _fitted(task: FoldTask, table: ExampleTable) -> FitResult:
@@ -148,9 +201,9 @@ def _inner_threshold(task: FoldTask, table: ExampleTable, model: Aggregator) -> 
     if task.num_classes != 2 or not chosen or inner != set(task.fold.validation):
         return None
     by_event: dict[str, list[float]] = {}
-    rows = score_views(model, table, chosen, segments=task.segments, clips=task.clips)
-    for row in rows:
-        by_event.setdefault(row["event_id"], []).append(row["scores"][1])
+    sequences = table.sequences(chosen, frames_per_clip=task.clips.frames_per_clip)
+    for i, score in zip(chosen, predict_scores(model, sequences, task.segments)[:, 1].tolist(), strict=True):
+        by_event.setdefault(table.views[i].event_id, []).append(score)
     truth = {table.views[i].event_id: table.views[i].y_true for i in chosen}
     y_true = np.array([truth[event_id] for event_id in by_event], dtype=np.int64)
     return fit_threshold(y_true, np.array([np.mean(scores) for scores in by_event.values()]))

@@ -4,7 +4,7 @@ Planning opens the videos only for their fingerprints, and writes nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,10 @@ from jaxtyping import Int64
 
 from semioscope.cohort import Cohort
 from semioscope.core.errors import CohortError, SemioscopeError, StoreError
+from semioscope.core.intervals import Interval
 from semioscope.core.records import Event, EventView, Recording, Region
+from semioscope.features.clips import EventClips as EventClips
+from semioscope.features.imported_plan import any_video, imported_clips, imported_features, only_stored
 from semioscope.features.key import BackboneChoice, FeatureKey, load_backbone
 from semioscope.features.store import FeatureStore
 from semioscope.networks import Backbone
@@ -29,25 +32,6 @@ def shortened(names: Sequence[str]) -> str:
     """Return names for a person: the first two, and how many more."""
     distinct = list(dict.fromkeys(names))
     return ", ".join(distinct[:2]) + (f" and {len(distinct) - 2} more" if len(distinct) > 2 else "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventClips:
-    """The clips of one view of an event, and where the store keeps them.
-
-    Args:
-        event_id: The event.
-        recording_id: The view.
-        key_digest: Digest of the feature key.
-        clip_index: Clips that lie wholly inside the event, ascending; possibly none.
-        event_start_seconds: Onset, in seconds from the first displayed frame of the recording.
-    """
-
-    event_id: str
-    recording_id: str
-    key_digest: str
-    clip_index: Int64[np.ndarray, " num_clips"]
-    event_start_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,27 +176,35 @@ def plan_extraction(
     store: FeatureStore,
     picture: PictureConfig | None = None,
     crops: Iterable[CropPlan] = (),
+    choose: Callable[[ClipPlan, Interval], Int64[np.ndarray, " num_clips"]] = clips_in,
 ) -> ExtractionPlan:
     """Return what has to be computed so that the store has every clip of the events.
+
+    Recordings without a video take their clips from the features that were imported for them
+    (``features.tsv``); a network is loaded only if some recording has a video.
 
     Args:
         cohort: Where the recordings are.
         events: What is needed; views of ``use`` no are left out.
         clip_plan: Which clips exist; as long as the network takes.
-        backbone: The network; it is loaded, since its weights are part of the key.
+        backbone: The network; its weights are part of the key of what is computed.
         store: What is there already.
         picture: What is done to the pictures.
         crops: Accepted boxes replace the region of a recording for one event.
+        choose: Which clips of an event are wanted; all that lie wholly inside by default.
 
     Returns:
-        The plan. A video that cannot be opened is one of its failures.
+        The plan. A video that cannot be opened, and imported features that do not fit, are its failures.
 
     Raises:
         ConfigError: If the backbone, its engine or precision does not exist.
         WeightsError: If the weights are absent or damaged.
+        CohortError: If ``features.tsv`` breaks a rule.
     """
     picture = picture or PictureConfig()
-    network = load_backbone(backbone, fps=clip_plan.fps)
+    events = list(events)
+    imported = imported_features(cohort, events)
+    network = load_backbone(backbone, fps=clip_plan.fps) if any_video(cohort, events) else None
     boxes = {(crop.event_id, crop.recording_id): crop for crop in crops}
     prints: dict[str, str] = {}
     collected: dict[str, _Collected] = {}
@@ -222,18 +214,22 @@ def plan_extraction(
         for view in event.views:
             if view.use == "no":
                 continue
+            clips = np.unique(choose(clip_plan, view.interval))
             try:
                 recording = cohort.recording(view.recording_id)
+                if recording.recording_id in imported:
+                    wanted.append(imported_clips(imported, event, view, clips, clip_plan, backbone))
+                    continue
                 path = _single_file(cohort, recording)
                 video = _print_of(path, prints)
             except SemioscopeError as err:
                 failed.setdefault(view.recording_id, (str(err), []))[1].append(event.event_id)
                 continue
+            assert network is not None
             crop = boxes.get((event.event_id, view.recording_id))
             region = crop.region_of(recording) if crop is not None else recording.region
             start = view.onset_seconds if clip_plan.anchor == "event" else None
             key = feature_key(video, region, recording.blank, network, clip_plan, picture, start)
-            clips = clips_in(clip_plan, view.interval)
             entry = collected.setdefault(key.digest, _Collected(key, path, region, recording.blank, start))
             entry.add(view, clips)
             wanted.append(
@@ -245,6 +241,7 @@ def plan_extraction(
                     event_start_seconds=view.onset_seconds,
                 )
             )
+    wanted, num_imported = only_stored(wanted, collected, store, failed)
     reads = _shared_reads(collected.values(), store, clip_plan)
     works = [view for read in reads for view in read.views]
     return ExtractionPlan(
@@ -258,8 +255,8 @@ def plan_extraction(
             ExtractionFailure(recording_id=name, event_ids=tuple(dict.fromkeys(ids)), message=message)
             for name, (message, ids) in failed.items()
         ),
-        num_clips=sum(len(work.wanted) for work in works),
-        num_stored=sum(len(work.wanted) - len(work.missing) for work in works),
+        num_clips=num_imported + sum(len(work.wanted) for work in works),
+        num_stored=num_imported + sum(len(work.wanted) - len(work.missing) for work in works),
     )
 
 

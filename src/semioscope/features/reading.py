@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int32, Int64
 
 from semioscope.core.errors import ConfigError, StoreError
-from semioscope.features.plan import EventClips
+from semioscope.features.clips import EventClips
 from semioscope.features.store import FeatureStore, join
 from semioscope.plans import ClipPlan, blocks_of, clip_start_seconds
 
@@ -55,25 +55,26 @@ def load_features(store: FeatureStore, clips: EventClips, clip_plan: ClipPlan) -
         )
         raise ConfigError(msg)
     parts = []
-    for number, wanted in blocks_of(clips.clip_index).items():
+    for number, wanted in blocks_of(clips.stored_index).items():
         block = store.read_block(clips.key_digest, number)
         found = block.only(wanted) if block is not None else None
         if found is None or len(found.clip_index) < len(wanted):
             have = 0 if found is None else len(found.clip_index)
             msg = (
                 f"The store must hold all clips of event {clips.event_id} in recording {clips.recording_id}, "
-                f"but has {have} of {len(wanted)} in block {number}. Extract the features (again)."
+                f"but has {have} of {len(wanted)} in block {number}. Extract or import the features (again)."
             )
             raise StoreError(msg)
         parts.append(found)
     whole = join(parts)
+    clip_index = (whole.clip_index - clips.grid.offset) // clips.grid.step
     return EventFeatures(
         event_id=clips.event_id,
         recording_id=clips.recording_id,
         features=whole.features,
-        clip_index=whole.clip_index,
+        clip_index=clip_index,
         start_seconds=clip_start_seconds(
-            clip_plan, whole.clip_index, event_start_seconds=clips.event_start_seconds
+            clip_plan, clip_index, event_start_seconds=clips.event_start_seconds
         ),
         num_missing_frames=whole.num_missing_frames,
         num_held_frames=whole.num_held_frames,

@@ -1,7 +1,7 @@
 """Aggregators: small trained networks from a sequence of features to one class."""
 
 from semioscope.models.aggregator import Aggregator, AggregatorConfig, check_shape
-from semioscope.models.build import AGGREGATORS, build, restore
+from semioscope.models.build import AGGREGATORS, build, relative_cost, restore
 from semioscope.models.files import describe, load, save
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "check_shape",
     "describe",
     "load",
+    "relative_cost",
     "restore",
     "save",
 ]

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import nn
 
 from semioscope.models.aggregator import Aggregator
+from semioscope.models.last_state import last_hidden
 
 
 class LstmAggregator(Aggregator):
@@ -28,8 +29,7 @@ class LstmAggregator(Aggregator):
     def _represent(
         self, x: Float[torch.Tensor, "batch num_segments num_features"]
     ) -> Float[torch.Tensor, "batch size"]:
-        hidden: torch.Tensor = self.lstm(x)[1][0]
-        return hidden[0]
+        return last_hidden(self.lstm, x)[0]
 
     def _logits_of_prefixes(
         self, x: Float[torch.Tensor, "batch num_segments num_features"]
@@ -58,7 +58,7 @@ class BlstmAggregator(Aggregator):
     def _represent(
         self, x: Float[torch.Tensor, "batch num_segments num_features"]
     ) -> Float[torch.Tensor, "batch size"]:
-        hidden: torch.Tensor = self.lstm(x)[1][0]
+        hidden = last_hidden(self.lstm, x)
         return torch.cat([hidden[0], hidden[1]], dim=1)
 
     def _logits_of_prefixes(

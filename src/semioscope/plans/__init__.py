@@ -4,6 +4,7 @@ from semioscope.plans.blocks import CLIPS_PER_BLOCK, blocks_of
 from semioscope.plans.clips import (
     ClipPlan,
     ClipRange,
+    WindowClips,
     centred_clips,
     clip_centre_seconds,
     clip_range,
@@ -11,6 +12,7 @@ from semioscope.plans.clips import (
     clip_start_seconds,
     clips_in,
     frame_times,
+    window_clips,
 )
 from semioscope.plans.labels import clip_labels
 from semioscope.plans.segments import (
@@ -29,6 +31,7 @@ __all__ = [
     "ClipRange",
     "SegmentBounds",
     "SegmentPlan",
+    "WindowClips",
     "beta_density",
     "blocks_of",
     "bounds_of_clips",
@@ -43,4 +46,5 @@ __all__ = [
     "draw_positions",
     "frame_times",
     "segment_bounds",
+    "window_clips",
 ]

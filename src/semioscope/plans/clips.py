@@ -185,19 +185,90 @@ def centred_clips(
     References:
         Methods: GESTURES 2021, section 3.1 (Table 1); as in the paper with ``stride=1``.
     """
+    offset = _offset_in_segment(plan, segment_frames)
+    clips = clip_range(plan, interval)
+    if clips.num_clips == 0:
+        return np.zeros(0, dtype=np.int64)
+    segment = np.arange(clips.num_frames // segment_frames, dtype=np.int64)
+    return _nearest_clips(plan, clips, segment * segment_frames + offset)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowClips:
+    """The clips of one event that are scored one after the other, as a window that slides over it.
+
+    Args:
+        clip_index: Indices of clips, ascending, none twice.
+        window_number: Which moment of the event each of them stands for, ascending, none twice. Equal numbers
+            mean the same moment in every view of an event.
+    """
+
+    clip_index: Int[np.ndarray, " num_windows"]
+    window_number: Int[np.ndarray, " num_windows"]
+
+
+def window_clips(
+    plan: ClipPlan, interval: Interval, *, segment_frames: int = 32, window_stride: int = 32
+) -> WindowClips:
+    """Return the clips of a window that slides over an event in steps of ``window_stride`` frames.
+
+    The window stands where :func:`centred_clips` are: the first start is their place in a segment modulo
+    ``window_stride``, counted from the event's first frame. So with ``window_stride = segment_frames`` those
+    of complete segments are the centred clips, and clips of any length have their centres at the same times
+    (half a frame apart where one length is odd).
+
+    Args:
+        plan: The clip plan.
+        interval: The event, in seconds from the recording's first displayed frame.
+        segment_frames: Frames of a segment; at least ``frames_per_clip``.
+        window_stride: Frames between neighbouring windows, at least 1. 1 gives every clip.
+
+    Returns:
+        Windows that lie wholly inside the event. With ``stride=1`` they are clips; with another stride each is
+        the clip inside the event that starts nearest to it (the earlier of two), and none comes twice.
+
+    Raises:
+        ConfigError: If the segment is shorter than a clip, or the step below 1.
+
+    References:
+        Methods: GESTURES 2021, Table 1; as in the paper with ``stride=1`` and ``window_stride=1``.
+    """
+    if window_stride < 1:
+        msg = f"window_stride must be at least 1 frame, got {window_stride}. Use 1 to score every clip."
+        raise ConfigError(msg)
+    offset = _offset_in_segment(plan, segment_frames) % window_stride
+    clips = clip_range(plan, interval)
+    last_start = clips.num_frames - plan.frames_per_clip if clips.num_clips else -1
+    wanted = np.arange(offset, last_start + 1, window_stride, dtype=np.int64)
+    nearest = _nearest_clips(plan, clips, wanted)
+    starts = nearest * plan.stride - clips.first_frame
+    order = np.lexsort((np.abs(starts - wanted), nearest))
+    clip_index, first = np.unique(nearest[order], return_index=True)
+    # Where clips are rarer than windows, or as rare, the grid of clips tells the moments apart.
+    sparse = window_stride <= plan.stride
+    number = starts[order[first]] // plan.stride if sparse else order[first]
+    return WindowClips(clip_index=clip_index, window_number=number.astype(np.int64))
+
+
+def _offset_in_segment(plan: ClipPlan, segment_frames: int) -> int:
+    """Return where a clip starts in a segment in whose middle it lies."""
     if segment_frames < plan.frames_per_clip:
         msg = (
             f"segment_frames must be at least frames_per_clip ({plan.frames_per_clip}), got {segment_frames}."
             " Use longer segments or a backbone of shorter clips."
         )
         raise ConfigError(msg)
-    clips = clip_range(plan, interval)
-    if clips.num_clips == 0:
-        return np.zeros(0, dtype=np.int64)
-    segment = np.arange(clips.num_frames // segment_frames, dtype=np.int64)
-    wanted = clips.first_frame + segment * segment_frames + (segment_frames - plan.frames_per_clip) // 2
+    return (segment_frames - plan.frames_per_clip) // 2
+
+
+def _nearest_clips(
+    plan: ClipPlan, clips: ClipRange, start_frames: Int[np.ndarray, " num_wanted"]
+) -> Int[np.ndarray, " num_wanted"]:
+    """Return the clips of an event that start nearest to frames of it; the earlier of two."""
+    wanted = clips.first_frame + start_frames
     nearest = (2 * wanted + plan.stride - 1) // (2 * plan.stride)
-    return np.clip(nearest, clips.first_clip, clips.first_clip + clips.num_clips - 1)
+    inside: np.ndarray = np.clip(nearest, clips.first_clip, clips.first_clip + clips.num_clips - 1)
+    return inside
 
 
 def _origin(plan: ClipPlan, event_start_seconds: float) -> float:

@@ -1,6 +1,6 @@
 """The full configuration of a run: every section is defined where it is used and put together here."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -55,6 +55,36 @@ class EventsConfig(Config):
     """Shorter events are left out, and counted (paper: 15 s)."""
 
 
+class ExamplesConfig(Config):
+    """What is trained on and scored."""
+
+    level: Literal["event", "clip"] = "event"
+    """event: a whole seizure is one example. clip: every clip is one, labelled by its own time."""
+    segment_frames: int = Field(default=32, ge=1, le=100_000)
+    """Clips as examples: one, in the middle of every complete stretch of so many frames."""
+    window_stride: int = Field(default=32, ge=1, le=100_000)
+    """Clips as examples: frames between the clips that are scored (paper: 1; 32 needs no further clips)."""
+
+
+class GridConfig(Config):
+    """Which settings are tried beside each other. An empty list means the run's own value; any makes it a study."""
+
+    aggregators: tuple[str, ...] = ()
+    """In place of aggregator.name."""
+    num_segments: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = ()
+    """In place of segments.num_segments."""
+    gammas: tuple[Annotated[float, Field(ge=1)], ...] = ()
+    """In place of segments.gamma."""
+    backbones: tuple[str, ...] = ()
+    """In place of backbone.name."""
+    protocols: tuple[str, ...] = ()
+    """Every setting is run under each of these; their folds and selection replace those of the run."""
+    clip_baseline: bool = False
+    """Also train a classifier of clips; the mean of its probabilities is a yardstick for the seizure scores."""
+    clip_training: TrainingConfig = TrainingConfig(epochs=400, batch_size=1024, learning_rate=1e-3)
+    """How that classifier of clips is trained."""
+
+
 class ReportConfig(Config):
     """What the report shows."""
 
@@ -86,4 +116,13 @@ class RunConfig(Config):
     selection: SelectionConfig = SelectionConfig()
     baselines: tuple[str, ...] = ("majority", "duration", "motion_energy", "band_power")
     """Yardsticks of the report's first table (semioscope.evaluation.BASELINES)."""
+    examples: ExamplesConfig = ExamplesConfig()
+    grid: GridConfig = GridConfig()
     report: ReportConfig = ReportConfig()
+
+    @property
+    def is_study(self) -> bool:
+        """Whether several settings are run over the same events, instead of one."""
+        grid = self.grid
+        lists = (grid.aggregators, grid.num_segments, grid.gammas, grid.backbones, grid.protocols)
+        return any(lists) or self.examples.level == "clip"

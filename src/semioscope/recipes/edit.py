@@ -157,6 +157,7 @@ _MUST = {
     "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
+    "int_parsing_size": "must be a whole number of at most 18 digits",
     "float_parsing": "must be a number",
     "float_type": "must be a number",
     "bool_parsing": "must be true or false",
@@ -170,12 +171,20 @@ _MUST = {
 }
 
 
+_LIMITS = {
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "greater than": "above",
+    "less than": "below",
+}
+
+
 def _must(kind: str, message: str) -> str:
     """Return what must hold, in the words of the other messages."""
     plain = message.removeprefix("Value error, ").replace("Input should be", "must be")
-    return _MUST.get(
-        kind, plain.replace("greater than or equal to", "at least").replace("greater than", "above")
-    )
+    for theirs, ours in _LIMITS.items():
+        plain = plain.replace(theirs, ours)
+    return _MUST.get(kind, plain)
 
 
 def _checked(content: Mapping[str, Any]) -> RunConfig:

@@ -6,10 +6,12 @@ from typing import Any
 from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.recipes.config import RunConfig
 from semioscope.recipes.edit import updated
-from semioscope.recipes.gestures import gestures_2021
+from semioscope.recipes.gestures import gestures_2021, gestures_2021_figure2, gestures_2021_table1
 
 RECIPES: dict[str, Callable[[], RunConfig]] = {
     "gestures-2021": gestures_2021,
+    "gestures-2021-table1": gestures_2021_table1,
+    "gestures-2021-figure2": gestures_2021_figure2,
 }
 
 PROTOCOLS: dict[str, Mapping[str, Mapping[str, Any]]] = {
@@ -23,6 +25,13 @@ PROTOCOLS: dict[str, Mapping[str, Mapping[str, Any]]] = {
         "folds": {"rule": "seizure"},
         "selection": {"on": "test"},
         "clips": {"stride": 1},
+    },
+    # As the code published with GESTURES deals its folds; a short segment is an error there.
+    "released": {
+        "folds": {"rule": "released"},
+        "selection": {"on": "test"},
+        "clips": {"stride": 1},
+        "segments": {"short": "error"},
     },
 }
 

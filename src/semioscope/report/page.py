@@ -1,23 +1,19 @@
 """One self-contained HTML file from a run folder."""
 
-import base64
-import hashlib
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from semioscope.core.files import write_text
-from semioscope.core.progress import format_seconds
-from semioscope.report import wording
 from semioscope.report.answer import answer, baselines_in_order, shared_patients
 from semioscope.report.examples import Example, groups, make_example
 from semioscope.report.figures import baselines_figure, confusion_figure, curve_figure, reliability_figure
 from semioscope.report.inputs import RunTables, as_float, as_list, as_mapping, read_run_tables
 from semioscope.report.people import folds_figure, patients_figure
+from semioscope.report.rendering import render
 from semioscope.report.sections import (
     cohort_rows,
     comparison_rows,
@@ -28,15 +24,18 @@ from semioscope.report.sections import (
     scored_events,
     yardstick_notes,
 )  # fmt: skip
+from semioscope.report.study_page import write_study_report
 
 _EXAMPLES_BEFORE_FOLD = 12
 
 
 def write_report(run: Path) -> Path:
-    """Write ``report.html`` and ``figures/*.svg`` of a run folder from its tables; return the path of the page.
+    """Write ``report.html`` and ``figures/*.svg`` of a run or a study from its tables; return the path of the page.
 
     Nothing is computed anew: every figure of the page stands in ``scores.json`` or a table beside it. The
     same files give the same bytes. The page needs no network and refuses to use one.
+
+    A folder whose ``scores.json`` is of the kind ``study`` gets the page of a study.
 
     Args:
         run: A run folder as ``docs/formats.md`` describes it; only ``scores.json`` must exist.
@@ -45,28 +44,14 @@ def write_report(run: Path) -> Path:
         StoreError: If ``scores.json`` is absent, or a file cannot be understood or written.
     """
     tables = read_run_tables(run)
+    if tables.scores.get("kind") == "study":
+        return write_study_report(run)
     folder = run / "figures"
     context = _context(tables, folder)
     _remove_stale(folder, {example.anchor for group in context["examples"].values() for example in group})
     page = run / "report.html"
-    write_text(page, _render(context))
+    write_text(page, render("report.html.j2", context))
     return page
-
-
-def _render(context: Mapping[str, Any]) -> str:
-    loader = PackageLoader("semioscope.report")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    for name in ("count", "number", "percent", "plural", "seconds_text", "clock_text"):
-        environment.filters[name] = getattr(wording, name)
-    environment.filters["duration"] = lambda value: format_seconds(as_float(value))
-    environment.filters["sortable"] = lambda value: f"{value:.9g}" if math.isfinite(value) else ""
-    style, script = (loader.get_source(environment, name)[0] for name in ("report.css", "report.js"))
-    script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    template = environment.get_template("report.html.j2")
-    text = template.render(**context, style=Markup(style), script=Markup(script), script_hash=script_hash)
-    return text.rstrip() + "\n"
 
 
 def _context(tables: RunTables, folder: Path) -> dict[str, Any]:

@@ -1,21 +1,30 @@
 """A run folder from a recipe, and predictions from its bundle."""
 
 from semioscope.runs.bundle import Bundle, BundleFacts, read_bundle
+from semioscope.runs.feature_source import IMPORTED_STRIDE, cohort_of_features
 from semioscope.runs.finish import RunOutcome
 from semioscope.runs.planning import RunPlan, plan_run
 from semioscope.runs.predict import Prediction, PredictionRequest, predict_all, predict_event
 from semioscope.runs.prediction_files import write_predictions_folder
 from semioscope.runs.run import perform_run
+from semioscope.runs.study import StudyOutcome, perform_study
+from semioscope.runs.study_plan import StudyPlan, plan_study
 
 __all__ = [
+    "IMPORTED_STRIDE",
     "Bundle",
     "BundleFacts",
     "Prediction",
     "PredictionRequest",
     "RunOutcome",
     "RunPlan",
+    "StudyOutcome",
+    "StudyPlan",
+    "cohort_of_features",
     "perform_run",
+    "perform_study",
     "plan_run",
+    "plan_study",
     "predict_all",
     "predict_event",
     "read_bundle",

@@ -109,7 +109,7 @@ def finish_run(
     write_failures(folder.path / "failures.tsv", failures)
     event_ids, traits = event_traits(plan.events, yardsticks)
     baselines = baseline_event_scores(
-        config.baselines, plan.folds, event_ids, traits, events, num_classes=len(classes)
+        plan.baselines, plan.folds, event_ids, traits, events, num_classes=len(classes)
     )
     write_baselines(folder.path / "baselines.tsv", baselines, classes=classes)
     bundle = folder.models / f"{config.recipe}.semio"
@@ -195,6 +195,7 @@ def _write_bundle(
     synthetic: bool,
 ) -> None:
     config = plan.config
+    assert final.weights is not None  # the final model is kept
     calibration = {key: scores["calibration"][key] for key in ("kind", "slope", "intercept")}
     facts = BundleFacts(
         name=config.recipe,

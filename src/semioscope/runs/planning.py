@@ -1,12 +1,16 @@
 """What a run will do: which events, which folds, which clips. Nothing is computed and nothing is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
 
 from semioscope.cohort import Cohort, EventSelection, events_of, read_cohort
 from semioscope.core.errors import CohortError, ConfigError, unknown_name
 from semioscope.core.files import file_sha256
+from semioscope.core.intervals import Interval
 from semioscope.core.records import Event
 from semioscope.evaluation import BASELINES
 from semioscope.features import (
@@ -18,7 +22,7 @@ from semioscope.features import (
 )
 from semioscope.models import AGGREGATORS
 from semioscope.networks import BackboneSpec, backbone_spec
-from semioscope.plans import ClipPlan
+from semioscope.plans import ClipPlan, clips_in
 from semioscope.recipes import PROTOCOLS, RunConfig
 from semioscope.runs.yardsticks import YardstickGroup, motion_frames, yardstick_groups, yardstick_notes
 from semioscope.splits import (
@@ -30,6 +34,9 @@ from semioscope.splits import (
     read_folds,
 )
 from semioscope.training import CLASS_WEIGHTS, LOSSES, OPTIMIZERS
+
+ChooseClips = Callable[[ClipPlan, Interval], Int64[np.ndarray, " num_clips"]]
+"""Which clips of an event are wanted, of those that a clip plan has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +87,18 @@ class RunPlan:
             precision=backbone.precision,
         )
 
-    def extraction(self) -> ExtractionPlan:
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """The yardsticks that can be had: those of movement need a video."""
+        if self.yardstick_groups:
+            return self.config.baselines
+        return tuple(name for name in self.config.baselines if not needs_video(name))
+
+    def extraction(self, *, choose: ChooseClips = clips_in) -> ExtractionPlan:
         """Return the plan of the features; opens the videos for their fingerprints.
+
+        Args:
+            choose: Which clips of an event are wanted.
 
         Raises:
             WeightsError: If the weights of the backbone are absent or damaged.
@@ -93,6 +110,7 @@ class RunPlan:
             backbone=self.backbone_choice(),
             store=self.store,
             picture=self.config.preprocess,
+            choose=choose,
         )
 
     def yardsticks(self) -> tuple[ExtractionPlan, ...]:
@@ -142,22 +160,25 @@ def plan_run(
         CohortError: If the tables break a rule, or a class has no event.
         LeakageError: If the folds let a patient cross under a rule that forbids it.
     """
-    _check_names(config)
+    check_names(config)
     cohort = read_cohort(cohort_folder)
     selection = events_of(cohort, config.task, min_duration_seconds=config.events.min_duration_seconds)
     _check_events(selection)
     if folds_file is not None:
         folds, folds_digest = read_folds(folds_file, events=selection.events), file_sha256(folds_file)
-        _check_folds_file(folds, config)
+        folds_notes = _check_folds_file(folds, config)
     else:
-        folds, folds_digest = _made_folds(config, cohort, selection), ""
+        folds, folds_digest, folds_notes = _made_folds(config, cohort, selection), "", []
     check_leakage(folds, allow_shared_patients=config.folds.rule not in PATIENT_RULES)
     spec = backbone_spec(config.backbone.name)
     clips = _clips(config, spec)
     _check_lengths(config, clips, selection.events)
-    needs_motion = any(BASELINES[name].trait in ("motion_energy", "band_power") for name in config.baselines)
-    groups = yardstick_groups(cohort, selection.events) if needs_motion else ()
-    notes = [*folds.notes, *selection.warnings, *yardstick_notes(groups)]
+    of_movement = [name for name in config.baselines if needs_video(name)]
+    groups = yardstick_groups(cohort, selection.events) if of_movement else ()
+    notes = [*folds.notes, *folds_notes, *selection.warnings, *yardstick_notes(groups)]
+    if of_movement and not groups:
+        titles = " and ".join(BASELINES[name].title for name in of_movement)
+        notes.append(f"Without videos there are no yardsticks of movement ({titles}).")
     if config.backbone.weights == "random" and spec.weights is not None:
         notes.append("The backbone has random weights: its features mean nothing; for trials only.")
     return RunPlan(
@@ -172,6 +193,11 @@ def plan_run(
         store=default_store(cohort_folder, store=store),
         notes=tuple(notes),
     )
+
+
+def needs_video(baseline: str) -> bool:
+    """Return whether a yardstick looks at the pictures."""
+    return BASELINES[baseline].trait in ("motion_energy", "band_power")
 
 
 def _made_folds(config: RunConfig, cohort: Cohort, selection: EventSelection) -> FoldPlan:
@@ -189,8 +215,11 @@ def _made_folds(config: RunConfig, cohort: Cohort, selection: EventSelection) ->
         raise type(err)(f"{err} (Class {named}.)" if " class" in str(err) else str(err)) from err
 
 
-def _check_folds_file(folds: FoldPlan, config: RunConfig) -> None:
-    """Refuse folds of another rule or selection than the settings say: the report would name the wrong ones."""
+def _check_folds_file(folds: FoldPlan, config: RunConfig) -> list[str]:
+    """Refuse folds of another rule or selection than the settings say: the report would name the wrong ones.
+
+    Return what else must be told: another number of folds than ``folds.num_folds``.
+    """
     wanted = {"folds.rule": config.folds.rule, "selection.on": config.selection.on}
     if config.folds.rule in RULES_WITHOUT_SELECTION:
         wanted["selection.on"] = "none"
@@ -201,6 +230,10 @@ def _check_folds_file(folds: FoldPlan, config: RunConfig) -> None:
         remedy = " ".join(f"--set {key}={given[key]}" for key in differing)
         msg = f"The folds file must fit the settings of the run, but has {told}. Add {remedy}, or use other folds."
         raise ConfigError(msg)
+    number = len(folds.folds)
+    if config.folds.rule in RULES_WITHOUT_SELECTION or number == config.folds.num_folds:
+        return []
+    return [f"The folds file has {number} folds; folds.num_folds = {config.folds.num_folds} was not used."]
 
 
 def _check_lengths(config: RunConfig, clips: ClipPlan, events: Sequence[Event]) -> None:
@@ -220,7 +253,12 @@ def _check_lengths(config: RunConfig, clips: ClipPlan, events: Sequence[Event]) 
         raise ConfigError(msg)
 
 
-def _check_names(config: RunConfig) -> None:
+def check_names(config: RunConfig) -> None:
+    """Refuse settings that name what does not exist.
+
+    Raises:
+        ConfigError: With the nearest names.
+    """
     backbone_spec(config.backbone.name)
     chosen: list[tuple[str, str, Mapping[str, object]]] = [
         ("protocol", config.protocol, PROTOCOLS),

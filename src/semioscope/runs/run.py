@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from semioscope.core.errors import LeakageError, SemioscopeError, StoreError
+from semioscope.core.errors import LeakageError, StoreError
 from semioscope.core.files import read_json
 from semioscope.core.progress import Progress
 from semioscope.evaluation import (
@@ -19,12 +19,13 @@ from semioscope.evaluation import (
     write_examples,
 )
 from semioscope.execution import Ledger, make_executor, run_stage
-from semioscope.features import EventFeatures, ExtractionPlan, ExtractionReport, extract, load_features
+from semioscope.features import ExtractionPlan
 from semioscope.runs.finish import RunOutcome, finish_run
 from semioscope.runs.folder import RunFolder, log_event, open_run, working_in
 from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import Failure
-from semioscope.runs.yardsticks import without_band_power
+from semioscope.runs.stored import StoredFeatures, extract_stage
+from semioscope.runs.yardsticks import yardstick_features
 from semioscope.splits import PATIENT_RULES, Fold, write_folds
 
 
@@ -71,11 +72,11 @@ def _perform(
     failures: list[Failure] = []
 
     extraction = plan.extraction()
-    _refuse_shared_pictures(plan, extraction)
-    _extract(extraction, runner, progress, "features", failures)
+    refuse_shared_pictures(plan, extraction)
+    extract_stage(extraction, runner, progress, "features", failures)
     yardsticks = plan.yardsticks()
     for yardstick in yardsticks:
-        _extract(yardstick, runner, progress, "yardsticks", failures)
+        extract_stage(yardstick, runner, progress, "yardsticks", failures)
     log_event(folder, "features", seconds=round(time.monotonic() - began, 1))
 
     table = _examples(plan, extraction, folder, failures)
@@ -103,14 +104,11 @@ def _perform(
     if last.failed:
         raise StoreError(last.failed[0].message)
     log_event(folder, "trained", seconds=round(time.monotonic() - began, 1))
-    seen: dict[tuple[str, str], EventFeatures] = {}
-    for group, yardstick in zip(plan.yardstick_groups, yardsticks, strict=True):
-        found = stored_features(yardstick, failures, stage="yardsticks")
-        seen |= found if group.has_band_power else {key: without_band_power(found[key]) for key in found}
+    seen = yardstick_features(plan.yardstick_groups, yardsticks, failures)
     return finish_run(plan, folder, table, fold_results, final, seen, failures, began)
 
 
-def _refuse_shared_pictures(plan: RunPlan, extraction: ExtractionPlan) -> None:
+def refuse_shared_pictures(plan: RunPlan, extraction: ExtractionPlan) -> None:
     """Refuse one video under several patients where folds are by patient: it would stand on both sides.
 
     Raises:
@@ -129,50 +127,12 @@ def _refuse_shared_pictures(plan: RunPlan, extraction: ExtractionPlan) -> None:
             raise LeakageError(msg)
 
 
-def _extract(
-    extraction: ExtractionPlan, runner: Any, progress: Progress, stage: str, failures: list[Failure]
-) -> ExtractionReport:
-    report = extract(extraction, executor=runner, progress=progress, stage=stage)
-    failures += [
-        Failure(recording_id=item.recording_id, event_id=event_id, stage=stage, message=item.message)
-        for item in report.failures
-        for event_id in item.event_ids
-    ]
-    return report
-
-
-def stored_features(
-    extraction: ExtractionPlan, failures: list[Failure], *, stage: str = "features"
-) -> dict[tuple[str, str], EventFeatures]:
-    """Return the features of every view that the store has completely, by event and recording.
-
-    A view without them is added to the failures, unless it is among them already.
-    """
-    told = {(failure.recording_id, failure.event_id) for failure in failures}
-    found = {}
-    for event in extraction.events:
-        name = (event.event_id, event.recording_id)
-        try:
-            found[name] = load_features(extraction.store, event, extraction.clip_plan)
-        except SemioscopeError as err:
-            if (event.recording_id, event.event_id) not in told:
-                failures.append(
-                    Failure(
-                        recording_id=event.recording_id,
-                        event_id=event.event_id,
-                        stage=stage,
-                        message=str(err),
-                    )
-                )
-    return found
-
-
 def _examples(
     plan: RunPlan, extraction: ExtractionPlan, folder: RunFolder, failures: list[Failure]
 ) -> ExampleTable:
     names = {recording_id: recording.view for recording_id, recording in plan.cohort.recordings.items()}
     table, left_out = build_examples(
-        plan.events, stored_features(extraction, failures), plan=plan.clips, view_names=names
+        plan.events, StoredFeatures(extraction, failures), plan=plan.clips, view_names=names
     )
     failures += [
         Failure(

@@ -95,7 +95,7 @@ def _content(
         "per_fold": _per_fold(plan, events, fold_results),
         "per_patient": _per_patient(events, classes),
         "calibration": _calibration(events),
-        "cohort": _cohort(plan),
+        "cohort": cohort_facts(plan),
         "events": _events(views, events),
         "examples": _examples(events, num=plan.config.report.num_examples),
         "decode": facts["decode"],
@@ -288,7 +288,8 @@ def _curves(events: EventScores, classes: Sequence[str], *, seed: int) -> dict[s
     return curves
 
 
-def _cohort(plan: RunPlan) -> dict[str, Any]:
+def cohort_facts(plan: RunPlan) -> dict[str, Any]:
+    """Return the figures of the cohort that took part."""
     minimum = plan.config.events.min_duration_seconds
     summary = summarise(plan.cohort, plan.config.task, min_duration_seconds=minimum)
     used = {view.recording_id for event in plan.events for view in event.views}

@@ -13,10 +13,12 @@ import numpy as np
 from semioscope.cohort import Cohort
 from semioscope.core.errors import SemioscopeError
 from semioscope.core.records import Event
-from semioscope.features import EventFeatures
+from semioscope.features import EventFeatures, ExtractionPlan
 from semioscope.networks import FEATURE_NAMES, band_limit
 from semioscope.networks.motion import CLIP_SECONDS, CONVULSION_HZ, MIN_FRAMES
 from semioscope.plans import ClipPlan
+from semioscope.runs.results import Failure
+from semioscope.runs.stored import StoredFeatures
 from semioscope.video import probe
 
 YARDSTICK_FPS = 25.0
@@ -49,7 +51,7 @@ def motion_frames(fps: float) -> int:
 
 
 def yardstick_groups(cohort: Cohort, events: Sequence[Event]) -> tuple[YardstickGroup, ...]:
-    """Return the views of events by frame rate, the highest first.
+    """Return the views of events by frame rate, the highest first; views without a video are in none.
 
     A video that cannot be opened counts as one of the usual rate; its failure is told when it is read.
     """
@@ -58,6 +60,8 @@ def yardstick_groups(cohort: Cohort, events: Sequence[Event]) -> tuple[Yardstick
     for event in events:
         views: dict[float, list[int]] = defaultdict(list)
         for position, view in enumerate(event.views):
+            if cohort.recording(view.recording_id).path is None:
+                continue
             views[_rate(cohort, view.recording_id, rates)].append(position)
         for rate, positions in views.items():
             by_rate[rate].append(replace(event, views=tuple(event.views[i] for i in positions)))
@@ -75,7 +79,8 @@ def yardstick_notes(groups: Sequence[YardstickGroup]) -> list[str]:
     notes = []
     for group in groups:
         names = sorted({view.recording_id for event in group.events for view in event.views})
-        which = "" if len(groups) == 1 else f" ({len(names)} recordings, such as {names[0]})"
+        number = "1 recording" if len(names) == 1 else f"{len(names)} recordings"
+        which = "" if len(groups) == 1 else f" ({number}, such as {names[0]})"
         if not group.has_band_power:
             notes.append(
                 f"At {group.clips.fps:g} frames per second 2-6 Hz cannot be seen, so there is no band power{which}."
@@ -83,6 +88,20 @@ def yardstick_notes(groups: Sequence[YardstickGroup]) -> list[str]:
         elif band_limit(group.clips.fps)[1]:
             notes.append(band_limit(group.clips.fps)[1].rstrip(".") + f"{which}.")
     return notes
+
+
+def yardstick_features(
+    groups: Sequence[YardstickGroup], plans: Sequence[ExtractionPlan], failures: list[Failure]
+) -> dict[tuple[str, str], EventFeatures]:
+    """Return the features of the motion yardsticks by event and recording; views without them join the failures."""
+    seen: dict[tuple[str, str], EventFeatures] = {}
+    for group, plan in zip(groups, plans, strict=True):
+        found = StoredFeatures(plan, failures, stage="yardsticks")
+        for name in found:
+            features = found.get(name)
+            if features is not None:
+                seen[name] = features if group.has_band_power else without_band_power(features)
+    return seen
 
 
 def without_band_power(features: EventFeatures) -> EventFeatures:

@@ -14,6 +14,18 @@ from semioscope.scoring.calibration import (
     reliability_points,
 )
 from semioscope.scoring.classification import METRICS, Metric, find_metric, metrics_for
+from semioscope.scoring.clips import (
+    MedianIqr,
+    RowTest,
+    RowTests,
+    SeizureClipScores,
+    WindowScores,
+    average_windows,
+    compare_rows,
+    mean_clip_score,
+    median_iqr,
+    seizure_clip_scores,
+)
 from semioscope.scoring.confusion import ClassScores, confusion, per_class, predict_classes
 from semioscope.scoring.intervals import (
     Estimate,
@@ -21,6 +33,7 @@ from semioscope.scoring.intervals import (
     exact_binomial,
     paired_bootstrap,
 )
+from semioscope.scoring.paired import FlipTest, McNemarTest, holm, mcnemar_exact, sign_flip_test
 from semioscope.scoring.ranking import PrPoints, RocPoints, pr_points, roc_points
 from semioscope.scoring.resampling import resample_patients
 from semioscope.scoring.tests import (
@@ -41,17 +54,26 @@ __all__ = [
     "ClassScores",
     "CurveBand",
     "Estimate",
+    "FlipTest",
+    "McNemarTest",
+    "MedianIqr",
     "Metric",
     "PrPoints",
     "RankTest",
     "ReliabilityPoints",
     "RocPoints",
+    "RowTest",
+    "RowTests",
+    "SeizureClipScores",
     "UndefinedScoreWarning",
+    "WindowScores",
+    "average_windows",
     "bonferroni",
     "bootstrap_curve",
     "bootstrap_patients",
     "brier_split",
     "cohens_kappa",
+    "compare_rows",
     "confusion",
     "ece",
     "exact_binomial",
@@ -61,7 +83,11 @@ __all__ = [
     "fit_temperature",
     "fit_threshold",
     "fleiss_kappa",
+    "holm",
     "mann_whitney_one_tailed",
+    "mcnemar_exact",
+    "mean_clip_score",
+    "median_iqr",
     "metrics_for",
     "paired_bootstrap",
     "per_class",
@@ -70,4 +96,6 @@ __all__ = [
     "reliability_points",
     "resample_patients",
     "roc_points",
+    "seizure_clip_scores",
+    "sign_flip_test",
 ]

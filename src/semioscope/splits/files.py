@@ -12,8 +12,21 @@ from semioscope.core.files import read_json, write_json
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.core.records import Event
 from semioscope.splits.leakage import check_leakage, listed
-from semioscope.splits.records import PATIENT_RULES, Fold, FoldPlan, SelectionRule
+from semioscope.splits.records import (
+    PATIENT_RULES,
+    UNSPLIT,
+    Fold,
+    FoldPlan,
+    SelectionRule,
+    unsplit_note,
+)
 from semioscope.splits.rules import FOLD_RULES, fold_events
+
+_UNSPLIT = (
+    UNSPLIT,
+    "the folds file lists no validation events, so nothing is chosen there and the epochs are fixed.",
+)
+"""Why a fold chooses nothing: none could be made, or a person left the set empty."""
 
 
 class _FoldRecord(BaseModel):
@@ -78,7 +91,8 @@ def read_folds(path: Path, *, events: Sequence[Event]) -> FoldPlan:
     Raises:
         StoreError: If the file is absent, not a fold file, or of a newer version.
         ConfigError: If it names other events or patients than the cohort, tests an event never or twice,
-            trains on an event without a view to train on, or has a training fold without one of the classes.
+            trains or validates on an event without a view to train on, has a training fold without one of the
+            classes, or validation sets that are not those of its selection.
         LeakageError: If an event, or under a patient rule a patient, stands on two sides.
     """
     record = _parsed(path, read_json(path))
@@ -101,11 +115,12 @@ def read_folds(path: Path, *, events: Sequence[Event]) -> FoldPlan:
             for fold in record.folds
         ),
         patient_of=patient_of,
-        notes=tuple(record.notes),
+        notes=_notes(record),
     )
     check_leakage(plan, allow_shared_patients=plan.rule not in PATIENT_RULES)
     trainable = {name for name, can in zip(known.event_ids, known.trainable.tolist(), strict=True) if can}
     for fold in plan.folds:
+        _check_validation(path, plan.selection, fold, trainable)
         idle = set(fold.train) - trainable
         if idle:
             msg = (
@@ -122,6 +137,48 @@ def read_folds(path: Path, *, events: Sequence[Event]) -> FoldPlan:
             )
             raise ConfigError(msg)
     return plan
+
+
+def _check_validation(path: Path, selection: str, fold: Fold, trainable: set[str]) -> None:
+    """Refuse a validation set that is not what the file's own selection says it is."""
+    where = f"{path.name}, fold {fold.index}"
+    if selection == "none" and fold.validation:
+        msg = (
+            f"{where}: under selection none nothing is chosen, so validation must be empty, but it has "
+            f"{listed(fold.validation)}. Move them to train, or make the folds again."
+        )
+        raise ConfigError(msg)
+    wanted = set(fold.test) & trainable
+    if selection == "test" and set(fold.validation) != wanted:
+        parts = [
+            f"{word} {listed(names)}"
+            for word, names in (
+                ("lacks", wanted - set(fold.validation)),
+                ("also has", set(fold.validation) - wanted),
+            )
+            if names
+        ]
+        msg = (
+            f"{where}: under selection test validation must be the events of test that have a view with use = train, "
+            f"but it {' and '.join(parts)}. Correct validation, or make the folds again."
+        )
+        raise ConfigError(msg)
+    idle = set(fold.validation) - trainable
+    if idle:
+        msg = (
+            f"{where}: events to choose on need a view with use = train, but {listed(idle)} have none. Take them out "
+            "of validation, or correct use in seizures.tsv."
+        )
+        raise ConfigError(msg)
+
+
+def _notes(record: _PlanRecord) -> tuple[str, ...]:
+    """Return the notes of a file; which folds choose nothing is told by the folds, not by what a note says."""
+    empty = [fold.index for fold in record.folds if not fold.validation]
+    wanted = [unsplit_note(empty, reason) for reason in _UNSPLIT] if record.selection == "inner" and empty else []
+    if any(note in record.notes for note in wanted):
+        return tuple(record.notes)
+    return (*(note for note in record.notes if not note.endswith(_UNSPLIT)), *wanted[1:])
 
 
 def _parsed(path: Path, content: Any) -> _PlanRecord:

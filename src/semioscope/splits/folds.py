@@ -20,6 +20,7 @@ from semioscope.splits.records import (
     FoldConfig,
     FoldPlan,
     SelectionConfig,
+    unsplit_note,
 )
 from semioscope.splits.rules import FOLD_RULES, FoldEvents, fold_events, patient_table
 
@@ -65,7 +66,8 @@ def make_folds(
     if config.rule in RULES_WITHOUT_SELECTION and on != "none":
         on = "none"
         notes.append(f"Rule {config.rule} selects nothing: the epochs are fixed and the scores are pooled.")
-    folds, unsplit = [], []
+    folds: list[Fold] = []
+    unsplit: list[int] = []
     for index in range(int(fold_of.max()) + 1):
         tested = fold_of == index
         trained = ~tested & table.trainable
@@ -77,7 +79,7 @@ def make_folds(
             chosen = _inner_split(table, trained, selection, seed=seed, fold=index, num_classes=num_classes)
             trained = trained & ~chosen
             if not chosen.any():
-                unsplit.append(str(index))
+                unsplit.append(index)
         folds.append(
             Fold(
                 index=index,
@@ -87,11 +89,7 @@ def make_folds(
             )
         )
     if unsplit:
-        notes.append(
-            f"Fold{'s' if len(unsplit) > 1 else ''} {', '.join(unsplit)}: no inner split of the training "
-            "patients has a patient of every class on both sides, so nothing is chosen there and the epochs "
-            "are fixed."
-        )
+        notes.append(unsplit_note(unsplit))
     plan = FoldPlan(
         rule=config.rule,
         seed=seed,

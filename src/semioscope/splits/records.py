@@ -1,6 +1,6 @@
 """Settings and results of fold plans."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,3 +78,14 @@ class FoldPlan:
     folds: tuple[Fold, ...]
     patient_of: Mapping[str, str]
     notes: tuple[str, ...] = ()
+
+
+UNSPLIT = (
+    "no inner split of the training patients has a patient of every class on both sides, so nothing is chosen "
+    "there and the epochs are fixed."
+)
+
+
+def unsplit_note(folds: Sequence[int], reason: str = UNSPLIT) -> str:
+    """Return the sentence about folds that should choose on training patients and cannot."""
+    return f"Fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}: {reason}"

@@ -10,6 +10,7 @@ from semioscope.synthetic.cohort import (
     is_synthetic,
     make_cohort,
 )
+from semioscope.synthetic.feature_set import FeatureSet, plan_feature_set, write_feature_set
 from semioscope.synthetic.recording import MontageFrame, inset_region, inset_size, montage_frames
 from semioscope.synthetic.scenario import SCENARIOS, RecordingPlan, Scenario, draw_recording
 from semioscope.synthetic.style import FOCAL_KINDS, PatientStyle, draw_style
@@ -19,6 +20,7 @@ __all__ = [
     "MARK_FILE",
     "SCENARIOS",
     "SYNTHETIC_VERSION",
+    "FeatureSet",
     "MontageFrame",
     "PatientStyle",
     "RecordingPlan",
@@ -31,4 +33,6 @@ __all__ = [
     "is_synthetic",
     "make_cohort",
     "montage_frames",
+    "plan_feature_set",
+    "write_feature_set",
 ]

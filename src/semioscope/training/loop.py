@@ -23,13 +23,13 @@ from semioscope.training.sequences import SequenceSet
 class TrainingConfig(Config):
     """How an aggregator is trained. Defaults: GESTURES 2021, section 3.2 and its released code."""
 
-    epochs: int = Field(default=400, ge=1)
+    epochs: int = Field(default=400, ge=1, le=1_000_000)
     """Times that every training example is seen."""
-    batch_size: int = Field(default=64, ge=1)
+    batch_size: int = Field(default=64, ge=1, le=1_000_000)
     """Examples per step; the last batch of an epoch may be smaller."""
-    learning_rate: float = Field(default=1e-2, gt=0, allow_inf_nan=False)
+    learning_rate: float = Field(default=1e-2, gt=0, le=1e3, allow_inf_nan=False)
     """Step size, constant over the epochs."""
-    weight_decay: float = Field(default=1e-2, ge=0, allow_inf_nan=False)
+    weight_decay: float = Field(default=1e-2, ge=0, le=1e3, allow_inf_nan=False)
     """Pull of the weights towards 0."""
     optimizer: str = "adamw"
     """adamw, adam or sgd."""
@@ -45,8 +45,9 @@ Parameters = Iterable[torch.nn.Parameter]
 Entry = TypeVar("Entry")
 
 OPTIMIZERS: dict[str, Callable[[Parameters, TrainingConfig], torch.optim.Optimizer]] = {
+    # fused: a third of the time of a step, and the same on every run
     "adamw": lambda parameters, config: torch.optim.AdamW(
-        parameters, lr=config.learning_rate, weight_decay=config.weight_decay
+        parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     ),
     "adam": lambda parameters, config: torch.optim.Adam(
         parameters, lr=config.learning_rate, weight_decay=config.weight_decay
@@ -65,6 +66,7 @@ class FitResult:
         state: The weights after ``best_epoch``, for :func:`semioscope.models.restore`.
         best_epoch: Epochs of training behind the state, from 1; the first epoch of the lowest validation
             loss, or the last epoch if there was no validation.
+        last_state: The weights after the last epoch, whatever the validation said.
         history: ``train_loss``, ``validation_loss`` and ``validation_accuracy``, one number per epoch; those
             of the validation are NaN if there was none.
         class_weights: Weight of each class in the loss.
@@ -73,6 +75,7 @@ class FitResult:
 
     state: dict[str, np.ndarray]
     best_epoch: int
+    last_state: dict[str, np.ndarray]
     history: dict[str, Float64[np.ndarray, " num_epochs"]]
     class_weights: Float64[np.ndarray, " num_classes"]
     num_short_segments: int
@@ -158,9 +161,11 @@ def fit(
                 best_epoch, best_state = epoch, model.state()
         if not (np.isfinite(train_loss[epoch - 1]) and np.isfinite(loss)):
             raise ConfigError(_not_finite_message(train, validation, training, epoch, fold))
+    last_state = model.state()
     return FitResult(
-        state=model.state() if best_state is None else best_state,
+        state=last_state if best_state is None else best_state,
         best_epoch=best_epoch,
+        last_state=last_state,
         history={
             "train_loss": train_loss,
             "validation_loss": valid_loss,

@@ -42,4 +42,6 @@ def epoch_batches(
     rows, y_true = data.rows(positions)[order], data.y_true[order]
     for begin in range(0, order.size, batch_size):
         part = slice(begin, begin + batch_size)
-        yield torch.from_numpy(data.features[rows[part]]), torch.from_numpy(y_true[part])
+        # gathered step by step, as recurrent layers read it; a batch is a view of that
+        steps_first = torch.from_numpy(data.features[rows[part].T])
+        yield steps_first.transpose(0, 1), torch.from_numpy(y_true[part])

@@ -99,8 +99,13 @@ class FrameStream:
         return self._opened.stream
 
     @property
+    def format_name(self) -> str:
+        """FFmpeg's name of the container, such as ``matroska,webm``."""
+        return str(self._opened.container.format.name)
+
+    @property
     def container_duration_seconds(self) -> float | None:
-        """The length that the container's header promises, or None."""
+        """The length of the whole file by its header, or as FFmpeg estimates it; None if neither is there."""
         duration = self._opened.container.duration
         return None if duration is None else duration / 1_000_000
 

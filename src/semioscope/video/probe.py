@@ -13,6 +13,7 @@ from semioscope.video.containers import as_video_error
 from semioscope.video.frames import DecodedFrame, FrameStream, first_frame
 from semioscope.video.index import Rhythm, packet_tick, rhythm
 from semioscope.video.parts import is_parts_list, read_parts
+from semioscope.video.promise import estimated_end_tick, is_clearly_beyond, promised_end_tick
 
 _NUM_PACKETS_FOR_RHYTHM = 60
 _LEAST_PACKETS_FOR_RHYTHM = 20  # of fewer, the header's rate is the better witness
@@ -40,9 +41,10 @@ class VideoInfo:
         first_pts_seconds: Container time of the first displayed frame, our zero.
         duration_seconds: From our zero to the end of the last frame; NaN if unknown. Of a file that was cut
             off this is what is left.
-        header_duration_seconds: What the header promises; NaN if it promises nothing. See
-            ``is_cut_off``.
-        duration_source: ``content``: packets at the end were read. Else a promise of the header.
+        header_duration_seconds: What the header promises of the picture; NaN if it promises nothing, as those
+            of MPEG program and transport streams. See ``is_cut_off``.
+        duration_source: ``content``: packets at the end were read. Else a length of the header, or FFmpeg's
+            estimate.
     """
 
     path: Path
@@ -68,8 +70,7 @@ class VideoInfo:
 
     def promises_beyond(self, duration_seconds: float) -> bool:
         """Return whether the header promises more than a length, by over 1 s and over 2 % of the promise."""
-        promised = self.header_duration_seconds
-        return promised - duration_seconds > max(1.0, 0.02 * promised)  # False where one of them is NaN
+        return is_clearly_beyond(self.header_duration_seconds, duration_seconds)
 
 
 def probe(path: Path) -> VideoInfo:
@@ -91,7 +92,8 @@ def probe_stream(stream: FrameStream) -> VideoInfo:
     """Return what an open file holds; the stream must be rewound or sought afterwards."""
     first = first_frame(stream)
     seconds = float(stream.time_base)
-    promised, source = _promised_end_tick(stream, first)
+    source: DurationSource
+    estimated, source = estimated_end_tick(stream, first.tick)
     start_ticks: list[int] = []
     for packet in stream.packets(first.tick):
         tick, _ = packet_tick(packet)
@@ -104,11 +106,12 @@ def probe_stream(stream: FrameStream) -> VideoInfo:
     if len(start_ticks) < _LEAST_PACKETS_FOR_RHYTHM and math.isfinite(stream.nominal_fps):
         beat = Rhythm(step_ticks=float(stream.step_ticks), is_variable=beat.is_variable)
     step = beat.step_ticks if beat.step_ticks > 0 else float(stream.step_ticks)
-    end = _content_end_tick(stream, first, promised, round(step))
+    end = _content_end_tick(stream, first, estimated, round(step))
     if end is not None:
         source = "content"
-    else:
-        end = promised
+    promised = promised_end_tick(stream, first.tick, end)
+    if end is None:
+        end = estimated
     fps = stream.nominal_fps
     if beat.step_ticks > 0 and not beat.is_variable:
         measured = 1 / (step * seconds)
@@ -143,26 +146,13 @@ def display_rotation(frame: av.VideoFrame) -> int:
     return round(-frame.rotation / 90) % 4 * 90
 
 
-def _promised_end_tick(stream: FrameStream, first: DecodedFrame) -> tuple[int | None, DurationSource]:
-    """Return the end that the header promises, in ticks, and which header it was."""
-    own = stream.stream.duration
-    begin = stream.stream.start_time
-    begin = first.tick if begin is None else begin
-    if own is not None and own > 0:
-        return begin + own, "stream"
-    whole = stream.container_duration_seconds
-    if whole is not None and whole > 0:
-        return begin + round(whole / stream.time_base), "container"
-    return None, "unknown"
-
-
 def _content_end_tick(
-    stream: FrameStream, first: DecodedFrame, promised: int | None, step: int
+    stream: FrameStream, first: DecodedFrame, estimated: int | None, step: int
 ) -> int | None:
-    """Return when the last frame that has a packet ends; look 2, 4, 8 ... s before the promised end."""
+    """Return when the last frame that has a packet ends; look 2, 4, 8 ... s before the estimated end."""
     back_seconds = _END_SECONDS
     while True:
-        aim = None if promised is None else promised - math.ceil(back_seconds / stream.time_base)
+        aim = None if estimated is None else estimated - math.ceil(back_seconds / stream.time_base)
         if aim is not None and aim <= first.tick:
             aim = None
         latest: int | None = None

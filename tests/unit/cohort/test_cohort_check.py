@@ -2,6 +2,7 @@
 
 import shutil
 
+import av
 import numpy as np
 import pytest
 
@@ -80,6 +81,37 @@ def test_annotations_past_the_end_are_named(with_videos):
         "error seizures.tsv row 3 (seizure s2): onset 7.0 must lie within recording r2, which ends at 3.00 s"
     )
     assert second.startswith("error seizures.tsv row 4 (seizure s3): offset 3.2 must lie within recording r3")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "told_by_header"), [(".mpg", False), (".ts", False), (".mkv", True), (".avi", True)]
+)
+def test_a_time_past_the_end_of_what_is_left_points_to_the_file(with_videos, suffix, told_by_header):
+    path = with_videos / "videos" / f"r3{suffix}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg2video" if suffix != ".avi" else "mpeg4", rate=25)
+        stream.width, stream.height = 64, 48
+        for number in range(100):
+            noise = np.random.default_rng(number).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+            frame = av.VideoFrame.from_ndarray(noise, format="rgb24")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    table = with_videos / "recordings.tsv"
+    table.write_text(table.read_text().replace("r3.mp4", path.name))
+    *remarks, message = told(with_videos)
+    assert "(seizure s3): offset 2.9 must lie within recording r3, which ends at" in message
+    assert message.endswith("copy it again from its source.")
+    if told_by_header:
+        assert any("its header promises 4.00 s: it was cut off" in remark for remark in remarks)
+        assert "The file was cut off: copy" in message
+        assert "Correct the time" not in message
+    else:
+        assert remarks == []
+        assert "Correct the time (seconds from the first displayed frame) or the recording_id" in message
+        assert "if both are right, the file may be cut off or incomplete: copy" in message
 
 
 @pytest.mark.parametrize("full", [False, True])

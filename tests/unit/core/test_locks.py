@@ -117,6 +117,19 @@ def test_the_lock_of_another_user_is_only_read(tmp_path, monkeypatch):
         locked(path, wait=False).__enter__()
 
 
+def test_a_lock_that_may_not_be_made_is_a_sentence(tmp_path, monkeypatch):
+    opened = os.open
+
+    def refusing(name, flags, *more):
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(name, flags, *more)
+
+    monkeypatch.setattr(os, "open", refusing)
+    with pytest.raises(StoreError, match="must be a folder that can be written: Permission denied"):
+        locked(tmp_path / ".lock", wait=True).__enter__()
+
+
 def test_a_place_without_write_access_is_a_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match=r"file must be a folder.*Choose another folder"):

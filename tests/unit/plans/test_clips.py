@@ -18,6 +18,7 @@ from semioscope.plans import (
     clip_start_seconds,
     clips_in,
     frame_times,
+    window_clips,
 )
 
 plans = st.builds(
@@ -173,3 +174,88 @@ def test_label_is_one_from_the_clonic_onset_on():
     centres = np.array([1.0, 2.0, 2.5])
     assert clip_labels(centres, clonic_onset_seconds=2.0).tolist() == [0, 1, 1]
     assert clip_labels(centres, clonic_onset_seconds=None).tolist() == [0, 0, 0]
+
+
+steps = st.integers(1, 50)
+
+
+@given(plans, intervals, st.integers(0, 20))
+def test_windows_of_every_frame_are_all_clips(plan, interval, more):
+    windows = window_clips(plan, interval, segment_frames=plan.frames_per_clip + more, window_stride=1)
+    assert windows.clip_index.tolist() == clips_in(plan, interval).tolist()
+
+
+@given(plans, intervals, st.integers(0, 20), steps)
+def test_windows_are_the_nearest_clips_to_a_regular_line(plan, interval, more, window_stride):
+    inside, clips = clips_in(plan, interval), clip_range(plan, interval)
+    windows = window_clips(
+        plan, interval, segment_frames=plan.frames_per_clip + more, window_stride=window_stride
+    )
+    wanted = set()
+    start = more // 2 % window_stride
+    while inside.size and start + plan.frames_per_clip <= clips.num_frames:
+        distance = np.abs(inside * plan.stride - (clips.first_frame + start))
+        wanted.add(int(inside[np.argmin(distance)]))
+        start += window_stride
+    assert windows.clip_index.tolist() == sorted(wanted)
+    assert windows.window_number.size == windows.clip_index.size
+    assert np.all(np.diff(windows.window_number) > 0)
+    assert np.all(windows.window_number >= 0)
+
+
+@given(plans, intervals, st.integers(1, 20))
+def test_windows_of_whole_segments_are_the_centred_clips(plan, interval, more):
+    plan = plan.model_copy(update={"stride": 1})
+    segment_frames = plan.frames_per_clip + more
+    centred = centred_clips(plan, interval, segment_frames=segment_frames)
+    windows = window_clips(plan, interval, segment_frames=segment_frames, window_stride=segment_frames)
+    assert windows.clip_index[: centred.size].tolist() == centred.tolist()
+    assert windows.clip_index.size - centred.size in (0, 1)
+    assert windows.window_number.tolist() == list(range(windows.clip_index.size))
+
+
+@pytest.mark.parametrize("window_stride", [1, 4, 8, 32])
+def test_windows_of_clips_of_any_length_are_centred_at_the_same_times(window_stride):
+    interval = Interval(start_seconds=3.21, end_seconds=40.0)
+    centres = []
+    for frames in (1, 8, 32):
+        plan = ClipPlan(frames_per_clip=frames, stride=1)
+        windows = window_clips(plan, interval, window_stride=window_stride)
+        centres.append(clip_centre_seconds(plan, windows.clip_index))
+    longest = centres[-1]
+    for own in centres:
+        nearest = np.abs(longest[:, None] - own).min(axis=1)
+        assert np.all(nearest <= 0.5 / 15 + 1e-9)
+    assert np.isin(np.round(longest, 6), np.round(centres[1], 6)).all()
+
+
+@given(
+    st.integers(1, 12),
+    steps,
+    st.integers(0, 11),
+    st.integers(0, 11),
+    st.integers(40, 200),
+    st.integers(1, 32),
+)
+def test_equal_window_numbers_are_the_same_moment_in_views_with_other_clocks(
+    stride, window_stride, early, late, num_frames, frames
+):
+    plan = ClipPlan(fps=10.0, frames_per_clip=frames, stride=stride)
+    starts = []
+    for begin in (early, late):
+        interval = Interval(start_seconds=begin / 10, end_seconds=(begin + num_frames) / 10)
+        windows = window_clips(plan, interval, window_stride=window_stride)
+        frame = clip_start_frames(plan, windows.clip_index, interval)
+        starts.append(dict(zip(windows.window_number.tolist(), frame.tolist(), strict=True)))
+    for number in starts[0].keys() & starts[1].keys():
+        assert abs(starts[0][number] - starts[1][number]) < max(stride, 2)
+    if stride == 1:
+        assert starts[0] == starts[1]
+
+
+def test_windows_need_a_step_and_a_segment_that_holds_a_clip():
+    interval = Interval(start_seconds=0.0, end_seconds=9.0)
+    with pytest.raises(ConfigError, match=r"window_stride must be at least 1 frame, got 0\. Use 1"):
+        window_clips(ClipPlan(), interval, window_stride=0)
+    with pytest.raises(ConfigError, match=r"at least frames_per_clip \(8\), got 4\. Use longer segments"):
+        window_clips(ClipPlan(), interval, segment_frames=4)

@@ -14,6 +14,7 @@ from semioscope.splits import (
     read_folds,
     write_folds,
 )
+from semioscope.splits.records import UNSPLIT, unsplit_note
 
 EVENTS = random_cohort(0, num_patients=8, evaluate=0.2)
 
@@ -188,6 +189,75 @@ def test_a_training_fold_of_one_class(tmp_path):
         ConfigError, match=r"fold 2: every training fold must have .* but it has none of class 1"
     ):
         read_folds(edited(tmp_path / "f.json", strip), events=EVENTS)
+
+
+def test_nothing_is_validated_where_nothing_is_chosen(tmp_path):
+    name = made("seizure", "none").folds[1].train[0]
+
+    def move(content):
+        content["folds"][1]["train"].remove(name)
+        content["folds"][1]["validation"].append(name)
+
+    path = edited(tmp_path / "f.json", move, made("seizure", "none"))
+    with pytest.raises(
+        ConfigError,
+        match=rf"f.json, fold 1: under selection none .* validation must be empty, but it has {name}\. Move",
+    ):
+        read_folds(path, events=EVENTS)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda fold: fold["validation"].pop(0), "but it lacks sz-"),
+        (lambda fold: fold["validation"].append(fold["train"].pop(0)), "but it also has sz-"),
+        (
+            lambda fold: fold["validation"].__setitem__(0, fold["train"].pop(0)),
+            "but it lacks sz-.* and also has sz-",
+        ),
+    ],
+)
+def test_selection_on_the_test_fold_is_on_the_test_fold(tmp_path, change, message):
+    path = edited(tmp_path / "f.json", lambda c: change(c["folds"][2]), made("seizure", "test"))
+    with pytest.raises(ConfigError, match=rf"fold 2: under selection test validation must be .*{message}"):
+        read_folds(path, events=EVENTS)
+
+
+def test_an_event_to_choose_on_that_cannot_be(tmp_path):
+    plan = made()
+    name = plan.folds[0].validation[0]
+    write_folds(plan, tmp_path / "folds.json")
+    events = [
+        dataclasses.replace(e, views=tuple(dataclasses.replace(view, use="evaluate") for view in e.views))
+        if e.event_id == name
+        else e
+        for e in EVENTS
+    ]
+    with pytest.raises(ConfigError, match="view with use = train"):
+        read_folds(tmp_path / "folds.json", events=events)
+
+
+def test_an_empty_inner_split_is_told(tmp_path):
+    def empty(content):
+        for index in (0, 2):
+            content["folds"][index]["train"] += content["folds"][index]["validation"]
+            content["folds"][index]["validation"] = []
+
+    path = edited(tmp_path / "f.json", empty)
+    plan = read_folds(path, events=EVENTS)
+    note = (
+        "Folds 0, 2: the folds file lists no validation events, so nothing is chosen there and the epochs are fixed."
+    )
+    assert plan.notes == (*made().notes, note)
+    write_folds(plan, path)
+    assert read_folds(path, events=EVENTS) == plan
+
+
+def test_a_note_about_folds_that_choose_again_goes(tmp_path):
+    stale = f"Fold 1: {UNSPLIT}"
+    assert stale == unsplit_note([1])
+    path = edited(tmp_path / "f.json", lambda c: c.update(notes=["kept", stale]))
+    assert read_folds(path, events=EVENTS).notes == ("kept",)
 
 
 def test_not_a_fold_file(tmp_path):

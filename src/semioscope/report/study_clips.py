@@ -1,0 +1,364 @@
+"""A study of feature extractors on clips: the table, its statistics in words, and the answer."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from semioscope.report.answer import Answer, Verdict
+from semioscope.report.inputs import as_float, as_list, as_mapping
+from semioscope.report.study_inputs import ProtocolScores, Study
+from semioscope.report.study_strips import CLIP_METRICS, Strip
+from semioscope.report.study_words import (
+    p_sentence,
+    p_text,
+    protocol_text,
+    reach_text,
+    rule_text,
+    spread_text,
+)
+from semioscope.report.wording import UNDEFINED, count, join_words, number, percent, plural, points
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipTable:
+    """The feature extractors of a study under one protocol.
+
+    Args:
+        protocol: The protocol.
+        rows: One per extractor, in the order of the study, as in ``scores.json``.
+        tests: Every ordered pair and metric.
+        level: Below this p value a difference counts; NaN: unknown.
+    """
+
+    protocol: ProtocolScores
+    rows: tuple[Mapping[str, Any], ...]
+    tests: tuple[Mapping[str, Any], ...]
+    level: float
+
+    def title(self, backbone: object) -> str:
+        """Return the title of an extractor by its name."""
+        found = (row for row in self.rows if row.get("backbone") == backbone)
+        return row_title(next(found, {"backbone": backbone}))
+
+    @property
+    def available(self) -> tuple[Mapping[str, Any], ...]:
+        """The rows that have a result."""
+        return tuple(row for row in self.rows if is_available(row))
+
+
+def clip_tables(study: Study) -> list[ClipTable]:
+    """Return the table of each protocol, in the order of the study."""
+    content = study.part("table1")
+    tables = []
+    for protocol in study.protocols:
+        cells = as_mapping(as_mapping(content.get("protocols")).get(protocol.name))
+        level = cells.get("level_bonferroni", content.get("level_bonferroni"))
+        tables.append(
+            ClipTable(
+                protocol=protocol,
+                rows=tuple(map(as_mapping, as_list(cells.get("rows")))),
+                tests=tuple(map(as_mapping, as_list(cells.get("tests")))),
+                level=as_float(level),
+            )
+        )
+    return tables
+
+
+def is_available(row: Mapping[str, Any]) -> bool:
+    """Return whether a row has a result."""
+    known = any(math.isfinite(as_float(as_mapping(row.get(metric)).get("median"))) for metric in CLIP_METRICS)
+    return bool(row.get("available", known)) and known
+
+
+def row_title(row: Mapping[str, Any]) -> str:
+    """Return the name of an extractor as the table shows it."""
+    return str(row.get("title") or row.get("backbone") or "?")
+
+
+def clip_answer(study: Study) -> Answer:
+    """Return the answer of a study whose examples are clips."""
+    tables = clip_tables(study)
+    table = next((table for table in tables if table.protocol is study.main), None)
+    if table is None or not table.available:
+        return Answer(
+            headline="No feature extractor has a result",
+            lead="No row of the table could be scored. The reasons stand in the table below.",
+            verdict="unknown",
+            verdict_title="Not compared",
+            verdict_text="Without scores there is nothing to compare.",
+            sentences=(),
+            tiles=(),
+        )
+    ranked = sorted(table.available, key=_median, reverse=True)
+    best = ranked[0]
+    accuracy = as_mapping(best.get("accuracy"))
+    headline = (
+        f"{row_title(best)}: half of the seizures have at least {percent(_median(best))} of clips right"
+    )
+    others = [f"{row_title(row)} {percent(_median(row))}" for row in ranked[1:]]
+    lead = (
+        f"Median accuracy over {plural(accuracy.get('num'), 'seizure')}, {protocol_text(table.protocol)}. "
+        f"{reach_text(table.protocol)}" + (f" After it: {join_words(others)}." if others else "")
+    )
+    verdict, title, text = _verdict(table, best)
+    missing = [row_title(row) for row in table.rows if not is_available(row)]
+    sentences = [_share_of_positive(study)]
+    if missing:
+        sentences.append(f"Not available: {join_words(missing)}; the reasons stand in the table.")
+    return Answer(
+        headline=headline,
+        lead=lead,
+        verdict=verdict,
+        verdict_title=title,
+        verdict_text=text,
+        sentences=tuple(sentence for sentence in sentences if sentence),
+        tiles=tuple(_tile(row) for row in table.available[:4]),
+    )
+
+
+def clip_section(study: Study, table: ClipTable) -> dict[str, Any]:
+    """Return the texts and tables of one protocol."""
+    protocol = table.protocol
+    return {
+        "name": protocol.name,
+        "title": rule_text(protocol)[:1].upper() + rule_text(protocol)[1:],
+        "text": protocol_text(protocol),
+        "reach": reach_text(protocol),
+        "notes": list(map(str, as_list(protocol.scores.get("notes")))),
+        "rows": [_row(study, row) for row in table.rows],
+        "statistics": statistics_words(table),
+        "pairs": _pairs(table),
+        "level": number(table.level, 4),
+        "num_pairs": len({(test.get("better"), test.get("worse")) for test in table.tests}),
+        "seizures": _seizures(table),
+        "columns": [row_title(row) for row in table.available],
+    }
+
+
+def strips(study: Study, table: ClipTable) -> list[Strip]:
+    """Return what the figure of a table shows, row by row."""
+    found = []
+    for row in table.rows:
+        scores = as_mapping(row.get("per_seizure"))
+        published = _published(study, row)
+        found.append(
+            Strip(
+                title=row_title(row),
+                values={
+                    metric: [as_float(as_mapping(scores[name]).get(metric)) for name in sorted(scores)]
+                    if is_available(row)
+                    else []
+                    for metric in CLIP_METRICS
+                },
+                medians={
+                    metric: as_float(as_mapping(row.get(metric)).get("median")) for metric in CLIP_METRICS
+                },
+                published={
+                    metric: as_float(as_mapping(published.get(metric)).get("median"))
+                    for metric in CLIP_METRICS
+                },
+            )
+        )
+    return found
+
+
+def protocol_differences(study: Study) -> dict[str, Any]:
+    """Return how the medians differ between the first two protocols: the first minus the second, in points."""
+    tables = clip_tables(study)[:2]
+    if len(tables) < 2:
+        return {}
+    first, second = tables
+    other = {row.get("backbone"): row for row in second.rows}
+    rows = [
+        {
+            "title": row_title(row),
+            "cells": [
+                _difference(row, as_mapping(other.get(row.get("backbone"))), metric)
+                for metric in CLIP_METRICS
+            ],
+        }
+        for row in first.rows
+    ]
+    return {"first": first.protocol, "second": second.protocol, "rows": rows,
+            "before": rule_text(first.protocol), "after": rule_text(second.protocol)}  # fmt: skip
+
+
+def statistics_words(table: ClipTable) -> list[str]:
+    """Say for each metric who is significantly better than whom, and which pairs cannot be told apart."""
+    sentences = []
+    for metric, title in CLIP_METRICS.items():
+        tests = [test for test in table.tests if test.get("metric") == metric]
+        if not tests:
+            continue
+        wins: dict[str, list[Mapping[str, Any]]] = {}
+        for test in tests:
+            if test.get("significant") is True:
+                wins.setdefault(str(test.get("better")), []).append(test)
+        parts = [f"{table.title(better)} is significantly better than {_beaten(table, own)}"
+                 for better, own in wins.items()]  # fmt: skip
+        alike = [_alike(table, tests, pair) for pair in _unordered(tests)]
+        unclear = [text for text in alike if text]
+        if unclear:
+            parts.append(f"no significant difference between {join_words(unclear)}")
+        unknown = sum(math.isnan(as_float(test.get("p_value"))) for test in tests)
+        if unknown:
+            parts.append(f"{plural(unknown, 'comparison is', 'comparisons are')} undefined")
+        sentences.append(f"{title}: {'; '.join(parts)}.")
+    return sentences
+
+
+def _beaten(table: ClipTable, tests: list[Mapping[str, Any]]) -> str:
+    names = join_words([table.title(test.get("worse")) for test in tests])
+    largest = p_sentence(max(as_float(test.get("p_value")) for test in tests))
+    return f"{names} ({'largest ' if len(tests) > 1 else ''}{largest})"
+
+
+def _alike(table: ClipTable, tests: list[Mapping[str, Any]], pair: tuple[str, str]) -> str:
+    own = [test for test in tests if {test.get("better"), test.get("worse")} == set(pair)]
+    known = [test for test in own if math.isfinite(as_float(test.get("p_value")))]
+    if not known or any(test.get("significant") is True for test in own):
+        return ""
+    least = min(known, key=lambda test: as_float(test.get("p_value")))
+    better, worse = table.title(least.get("better")), table.title(least.get("worse"))
+    return f"{better} and {worse} (smaller {p_sentence(least.get('p_value'))})"
+
+
+def _unordered(tests: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    found: dict[frozenset[str], tuple[str, str]] = {}
+    for test in tests:
+        pair = (str(test.get("better")), str(test.get("worse")))
+        found.setdefault(frozenset(pair), pair)
+    return list(found.values())
+
+
+def _pairs(table: ClipTable) -> list[dict[str, Any]]:
+    order = dict.fromkeys((str(test.get("better")), str(test.get("worse"))) for test in table.tests)
+    rows = []
+    for better, worse in order:
+        cells = []
+        for metric in CLIP_METRICS:
+            own = (test for test in table.tests if test.get("metric") == metric)
+            test = next((t for t in own if (t.get("better"), t.get("worse")) == (better, worse)), {})
+            p_value = as_float(test.get("p_value"))
+            cells.append({"p": p_text(p_value), "adjusted": p_text(test.get("adjusted")), "sort": p_value,
+                          "sizes": f"{count(test.get('num_a'))} and {count(test.get('num_b'))} seizures",
+                          "significant": test.get("significant") is True,
+                          "known": math.isfinite(p_value)})  # fmt: skip
+        rows.append({"better": table.title(better), "worse": table.title(worse), "cells": cells})
+    return rows
+
+
+def _row(study: Study, row: Mapping[str, Any]) -> dict[str, Any]:
+    published, own = _published(study, row), is_available(row)
+    return {
+        "title": row_title(row),
+        "parameters": number(row.get("parameters_millions"), 1),
+        "num_features": count(row.get("num_features")),
+        "available": own,
+        "reason": str(row.get("reason") or "it has no result"),
+        "num_clips": count(row.get("num_clips")),
+        "num_windows": count(row.get("num_windows")),
+        "cells": [
+            {
+                "own": spread_text(as_mapping(row.get(metric))),
+                "num": plural(as_mapping(row.get(metric)).get("num"), "seizure"),
+                "published": spread_text(as_mapping(published.get(metric))) if published.get(metric) else "",
+            }
+            for metric in CLIP_METRICS
+        ],
+    }
+
+
+def _seizures(table: ClipTable) -> list[dict[str, Any]]:
+    scores = [as_mapping(row.get("per_seizure")) for row in table.available]
+    return [
+        {
+            "event_id": event_id,
+            "cells": [
+                {
+                    "text": " / ".join(
+                        _percent(as_mapping(own.get(event_id)).get(metric)) for metric in CLIP_METRICS
+                    ),
+                    "sort": as_float(as_mapping(own.get(event_id)).get("accuracy")),
+                }
+                for own in scores
+            ],
+        }
+        for event_id in sorted({name for own in scores for name in own})
+    ]
+
+
+def _percent(value: object) -> str:
+    plain = as_float(value)
+    return f"{100 * plain:.0f}" if math.isfinite(plain) else "\N{EN DASH}"
+
+
+def _published(study: Study, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    if as_mapping(row.get("published")):
+        return as_mapping(row.get("published"))
+    rows = as_list(as_mapping(study.part("published").get("extractors")).get("rows"))
+    return next(
+        (found for found in map(as_mapping, rows) if found.get("backbone") == row.get("backbone")), {}
+    )
+
+
+def _difference(first: Mapping[str, Any], second: Mapping[str, Any], metric: str) -> dict[str, str]:
+    before, after = (as_mapping(row.get(metric)) for row in (first, second))
+    if not (is_available(first) and is_available(second)):
+        return {"before": "not available", "after": "", "gap": ""}
+    gap = points(as_float(before.get("median")) - as_float(after.get("median")))
+    return {"before": spread_text(before), "after": spread_text(after), "gap": gap}
+
+
+def _median(row: Mapping[str, Any]) -> float:
+    value = as_float(as_mapping(row.get("accuracy")).get("median"))
+    return value if math.isfinite(value) else -math.inf
+
+
+def _verdict(table: ClipTable, best: Mapping[str, Any]) -> tuple[Verdict, str, str]:
+    name = best.get("backbone")
+    own = [test for test in table.tests if test.get("metric") == "accuracy" and test.get("better") == name]
+    sure = [test for test in own if test.get("significant") is True]
+    alike = [table.title(test.get("worse")) for test in own if test.get("significant") is not True]
+    level = f"One-tailed Mann-Whitney U over seizures, corrected level {number(table.level, 4)}."
+    if not own:
+        return "unknown", "Not compared", "There is nothing to compare it with."
+    if not alike:
+        names = join_words([table.title(test.get("worse")) for test in sure])
+        return (
+            "better",
+            "Significantly better than every other feature extractor",
+            f"Accuracy above {names}. {level}",
+        )
+    names = join_words(alike)
+    return (
+        "unclear",
+        "Not significantly better than every other feature extractor",
+        (
+            f"In accuracy it cannot be told from {names}"
+            + (f"; it is above {join_words([table.title(t.get('worse')) for t in sure])}" if sure else "")
+            + f". {level}"
+        ),
+    )
+
+
+def _share_of_positive(study: Study) -> str:
+    if not study.positive_class:
+        return ""
+    return (
+        f"Accuracy is over all seizures; F1 and the area under the precision-recall curve are over "
+        f"{study.positive_class} seizures only, as a seizure without positive clips has neither."
+    )
+
+
+def _tile(row: Mapping[str, Any]) -> dict[str, str]:
+    spread = as_mapping(row.get("accuracy"))
+    iqr = as_float(spread.get("iqr"))
+    width = f"inter-quartile range {100 * iqr:.1f} points" if math.isfinite(iqr) else f"range {UNDEFINED}"
+    return {
+        "label": f"{row_title(row)}, median accuracy",
+        "value": percent(spread.get("median")),
+        "interval": "",
+        "note": f"{width}, {plural(spread.get('num'), 'seizure')}",
+    }

@@ -1,0 +1,262 @@
+"""Perform a study: features once, then every training of the grid as one unit of work, resumable at any point."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from semioscope.core.errors import StoreError, WeightsError
+from semioscope.core.files import read_json, write_json
+from semioscope.core.progress import Progress, format_seconds
+from semioscope.evaluation import (
+    ExampleTable,
+    FoldTask,
+    build_examples,
+    examples_digest,
+    run_clip_fold,
+    run_fold,
+    write_examples,
+)
+from semioscope.execution import Ledger, Unit, make_executor, run_stage
+from semioscope.features import EventFeatures, ExtractionPlan
+from semioscope.runs.folder import RunFolder, log_event, open_run, working_in
+from semioscope.runs.planning import RunPlan
+from semioscope.runs.results import Failure, write_failures
+from semioscope.runs.run import refuse_shared_pictures
+from semioscope.runs.stored import StoredFeatures, extract_stage
+from semioscope.runs.study_clips import ClipStudy, clip_tasks
+from semioscope.runs.study_events import StudyResults
+from semioscope.runs.study_plan import StudyPlan, training_name
+from semioscope.runs.study_scores import study_scores, write_study_tables
+from semioscope.runs.yardsticks import yardstick_features
+from semioscope.splits import write_folds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyOutcome:
+    """What a study left behind.
+
+    Args:
+        folder: The study's folder.
+        scores: Content of ``scores.json``.
+        num_failures: Rows of ``failures.tsv``.
+        seconds: Wall time of this call.
+    """
+
+    folder: Path
+    scores: Mapping[str, Any]
+    num_failures: int
+    seconds: float
+
+    def describe(self) -> str:
+        """Return the result in a few lines."""
+        lines = list(self.scores["summary"])
+        if self.scores["run"]["synthetic"]:
+            lines.append("Synthetic cohort: these scores mean nothing clinically.")
+        if self.num_failures:
+            lines.append(
+                f"{self.num_failures} failures, listed in {self.folder / 'failures.tsv'} and in the report."
+            )
+        lines.append(f"Done in {format_seconds(self.seconds)}.")
+        return "\n".join(lines)
+
+
+def perform_study(
+    plan: StudyPlan,
+    out: Path,
+    *,
+    executor: str = "local",
+    workers: int = 1,
+    progress: Progress,
+    report: Callable[[Path], object] | None = None,
+) -> StudyOutcome:
+    """Do what a study plan says and leave a study folder behind. The same call goes on where it was interrupted.
+
+    Args:
+        plan: From ``plan_study``.
+        out: Folder; new, empty, or of the same study.
+        executor: Where units of work run.
+        workers: How many run at once; the results do not depend on it.
+        progress: Where it is reported.
+        report: Called with the folder at the end, while others are still kept out of it.
+
+    Raises:
+        ConfigError: If the folder belongs to another study.
+        WeightsError: If the weights of the only backbone are absent or damaged.
+        StoreError: If the disk is full, no event has features, no training succeeded, or another run is working in
+            the folder.
+    """
+    began = time.monotonic()
+    with working_in(out):
+        outcome = _perform(plan, out, began, executor=executor, workers=workers, progress=progress)
+        if report is not None:
+            report(out)
+    return outcome
+
+
+def _perform(
+    plan: StudyPlan, out: Path, began: float, *, executor: str, workers: int, progress: Progress
+) -> StudyOutcome:
+    folder = open_run(
+        out,
+        plan.config,
+        cohort_hash=plan.any_plan.cohort.hash,
+        folds_digest=plan.any_plan.folds_digest,
+    )
+    for protocol in plan.protocols:
+        write_folds(plan.folds_of(protocol).folds, folder.path / protocol / "folds.json")
+    log_event(folder, "start", workers=workers, executor=executor)
+    failures: list[Failure] = []
+    runner = make_executor(executor, workers=workers)
+    is_clip = plan.config.examples.level == "clip"
+    clips = ClipStudy(plan=plan, folder=folder.units)
+    tables: dict[str, ExampleTable] = {}
+    unavailable: dict[str, str] = {}
+    for backbone in plan.backbones:
+        try:
+            extraction = _extraction(plan, backbone, clips)
+        except WeightsError as err:
+            if len(plan.backbones) == 1:
+                raise
+            unavailable[backbone] = str(err)
+            progress.message(f"{backbone}: not available. {err}", level="warning")
+            continue
+        missed: list[Failure] = []
+        extract_stage(extraction, runner, progress, f"features of {backbone}", missed)
+        features = StoredFeatures(extraction, missed)
+        if clips.wanted:
+            reason = clips.build(backbone, features, missed)
+            if reason and is_clip:
+                unavailable[backbone] = reason
+        if not is_clip:
+            tables[backbone] = _examples(
+                plan.folds_of(plan.protocols[0]), features, folder.units / backbone, missed
+            )
+        failures += [] if backbone in unavailable else missed
+    if len(unavailable) == len(plan.backbones):
+        reasons = " ".join(dict.fromkeys(unavailable.values()))
+        raise StoreError(f"No backbone has features, so there is nothing to train on. {reasons}")
+    traits = _yardsticks(plan, runner, progress, failures)
+    log_event(folder, "features", seconds=round(time.monotonic() - began, 1))
+
+    tasks = [] if is_clip else _fold_tasks(plan, folder, unavailable)
+    clip_work = clip_tasks(plan, clips, unavailable)
+    units = _spread([task.unit() for task in tasks], [task.cost for task in tasks])
+    clip_units = [task.unit() for task in clip_work]
+    ledger = Ledger(folder.units / "ledger")
+    done: dict[str, Mapping[str, Any]] = {}
+    for stage, function, stage_units in (
+        ("clip classifiers", run_clip_fold, clip_units),
+        ("trainings", run_fold, units),
+    ):
+        if not stage_units:
+            continue
+        result = run_stage(
+            stage, function, stage_units, ledger=ledger, progress=progress, unit_name="trainings",
+            executor=make_executor(executor, workers=workers, threads_per_worker=1),
+        )  # fmt: skip
+        failures += [
+            Failure(recording_id="", event_id="", stage=stage, message=f"{one.unit.name}: {one.message}")
+            for one in result.failed
+        ]
+        if len(result.failed) == len(stage_units):
+            told = " ".join(dict.fromkeys(one.message for one in result.failed))
+            raise StoreError(f"No training succeeded ({stage}). {told}")
+    done = {task.unit().name: read_json(task.result) for task in tasks if ledger.is_done(task.unit())}
+    clip_done = {task.unit().name: task for task in clip_work if ledger.is_done(task.unit())}
+    log_event(folder, "trained", seconds=round(time.monotonic() - began, 1))
+    results = StudyResults(
+        plan=plan, tables=tables, trainings=done, clips=clips, clip_tasks=clip_done,
+        unavailable=unavailable, yardsticks=traits, failures=tuple(failures),
+    )  # fmt: skip
+    write_study_tables(folder.path, results)
+    write_failures(folder.path / "failures.tsv", failures)
+    scores = study_scores(results)
+    write_json(folder.scores, scores)
+    seconds = time.monotonic() - began
+    log_event(folder, "done", seconds=round(seconds, 1))
+    return StudyOutcome(folder=folder.path, scores=scores, num_failures=len(set(failures)), seconds=seconds)
+
+
+def _extraction(plan: StudyPlan, backbone: str, clips: ClipStudy) -> ExtractionPlan:
+    """Return the features of a backbone; under folds by patient no video may stand under two patients."""
+    extraction: ExtractionPlan | None = None
+    for protocol in plan.protocols:
+        one = plan.plans[protocol][backbone]
+        if extraction is None:
+            extraction = one.extraction(choose=clips.choose) if clips.only else one.extraction()
+        refuse_shared_pictures(one, extraction)
+    assert extraction is not None  # a study has at least one protocol
+    return extraction
+
+
+def _examples(
+    plan: RunPlan, features: Mapping[tuple[str, str], EventFeatures], folder: Path, failures: list[Failure]
+) -> ExampleTable:
+    names = {recording_id: recording.view for recording_id, recording in plan.cohort.recordings.items()}
+    table, left_out = build_examples(plan.events, features, plan=plan.clips, view_names=names)
+    failures += [
+        Failure(
+            recording_id=item.recording_id, event_id=item.event_id, stage="examples", message=item.message
+        )
+        for item in left_out
+    ]
+    if not table.views:
+        reasons = " ".join(dict.fromkeys(failure.message for failure in failures))
+        msg = f"No event has features, so there is nothing to train on. {reasons}"
+        raise StoreError(msg)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_examples(table, folder)
+    return table
+
+
+def _yardsticks(
+    plan: StudyPlan, runner: Any, progress: Progress, failures: list[Failure]
+) -> dict[tuple[str, str], EventFeatures]:
+    one = plan.any_plan
+    plans = one.yardsticks()
+    for yardstick in plans:
+        extract_stage(yardstick, runner, progress, "yardsticks", failures)
+    return yardstick_features(one.yardstick_groups, plans, failures)
+
+
+def _fold_tasks(plan: StudyPlan, folder: RunFolder, unavailable: Mapping[str, str]) -> list[FoldTask]:
+    """Return every training, fold by fold over all cells, so that the pace of the first ones tells the rest."""
+    digests = {
+        name: examples_digest(folder.units / name) for name in plan.backbones if name not in unavailable
+    }
+    tasks = []
+    for protocol in plan.protocols:
+        folds = plan.folds_of(protocol).folds
+        for fold in folds.folds:
+            for cell in plan.cells:
+                config = plan.config_of(protocol, cell)
+                backbone = config.backbone.name
+                if backbone in unavailable:
+                    continue
+                tasks.append(
+                    FoldTask(
+                        folder=folder.units / backbone,
+                        examples_digest=digests[backbone],
+                        fold=fold,
+                        num_classes=len(plan.any_plan.classes),
+                        clips=plan.plans[protocol][backbone].clips,
+                        segments=config.segments,
+                        aggregator=config.aggregator,
+                        training=config.training,
+                        epochs=config.training.epochs if folds.selection == "none" else None,
+                        seed=config.seed,
+                        weights=None,
+                        result=folder.units / protocol / cell.name / f"fold-{fold.index}.json",
+                        name=training_name(protocol, cell, fold.index),
+                        brief=True,
+                    )
+                )
+    return tasks
+
+
+def _spread(units: Sequence[Unit], costs: Sequence[float]) -> list[Unit]:
+    """Return units whose weights are their share of all costs, so that they add up to the number of units."""
+    total = sum(costs)
+    return [replace(unit, weight=cost * len(units) / total) for unit, cost in zip(units, costs, strict=True)]

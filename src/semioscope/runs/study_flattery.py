@@ -1,0 +1,141 @@
+"""How much a split flatters: the same settings on the same seizures, with and without patients in common."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from semioscope.runs.results import EventScores
+from semioscope.runs.study_events import StudyResults, on_common_events
+from semioscope.scoring import find_metric, paired_bootstrap
+from semioscope.splits import PATIENT_RULES
+
+METRICS_SHOWN = ("accuracy", "balanced_accuracy", "f1", "auroc")
+
+
+def compared_protocols(results: StudyResults) -> tuple[str, str] | None:
+    """Return the first protocol whose folds share patients and the first whose folds do not, if both are there."""
+    plan = results.plan
+    rules = {name: plan.folds_of(name).folds.rule for name in plan.protocols}
+    sharing = [name for name, rule in rules.items() if rule not in PATIENT_RULES]
+    apart = [name for name, rule in rules.items() if rule in PATIENT_RULES]
+    return (sharing[0], apart[0]) if sharing and apart else None
+
+
+def flattery(
+    results: StudyResults,
+    scores: Mapping[str, Mapping[str, EventScores]],
+    last: Mapping[str, Mapping[str, EventScores]],
+    best: Mapping[str, Mapping[str, str]],
+) -> dict[str, Any] | None:
+    """Return what the folds that share patients add to the scores; None without both kinds of folds.
+
+    Args:
+        results: The study.
+        scores: Scores of events by protocol and cell.
+        last: The same after the last epoch.
+        best: Best cell by protocol and aggregator.
+    """
+    pair = compared_protocols(results)
+    if pair is None:
+        return None
+    first, second = pair
+    seed = results.plan.config.seed
+    names = [name for name in scores[first] if name in scores[second]]
+    if not names:
+        return None
+    metrics: dict[str, Any] = {}
+    for metric in METRICS_SHOWN:
+        cells = {}
+        for aggregator, name in best[first].items():
+            if name not in scores[second]:
+                continue
+            a, b = on_common_events(scores[first][name], scores[second][name])
+            estimate = paired_bootstrap(
+                find_metric(metric), a.y_true, a.y_score, b.y_score, a.patients, seed=seed,
+                class_names=results.plan.any_plan.classes,
+            )  # fmt: skip
+            cells[aggregator] = {
+                "cell": name,
+                "from": find_metric(metric)(a.y_true, a.y_score),
+                "to": find_metric(metric)(b.y_true, b.y_score),
+                "difference": asdict(estimate),
+            }
+        differences = [
+            _value(metric, scores[first][name]) - _value(metric, scores[second][name]) for name in names
+        ]
+        metrics[metric] = {"cells": cells, "mean_difference": float(np.mean(differences))}
+    chosen = {
+        protocol: float(
+            np.mean(
+                [
+                    _value("accuracy", scores[protocol][n]) - _value("accuracy", last[protocol][n])
+                    for n in names
+                ]
+            )
+        )
+        for protocol in pair
+    }
+    at_last = float(
+        np.mean([_value("accuracy", last[first][n]) - _value("accuracy", last[second][n]) for n in names])
+    )
+    found = {
+        "from": first,
+        "to": second,
+        "num_cells": len(names),
+        "metrics": metrics,
+        "selection": {"accuracy": chosen[first], "accuracy_to": chosen[second]},
+        "last_epoch": {"accuracy": at_last},
+    }
+    return {**found, "sentences": _sentences(results, found, best)}
+
+
+def _sentences(
+    results: StudyResults, found: Mapping[str, Any], best: Mapping[str, Mapping[str, str]]
+) -> list[str]:
+    first, second = found["from"], found["to"]
+    cells = found["metrics"]["accuracy"]["cells"]
+    top = max(cells.values(), key=lambda row: row["from"])
+    difference = top["difference"]
+    low, high = difference["low"], difference["high"]
+    interval = (
+        f"95 % interval over patients {_points(low)} to {_points(high)}"
+        if low == low
+        else str(difference["note"]).rstrip(".").lower() or "no interval"
+    )
+    told = [
+        f"The best setting under {first} folds, {top['cell']}, calls {_percent(top['from'])} of the seizures "
+        f"rightly there and {_percent(top['to'])} when no patient stands on both sides ({second}): "
+        f"{_points(top['from'] - top['to'])} points of accuracy that depend on having seen the same patients or on "
+        f"the choice of the epoch ({interval})."
+    ]
+    mean = found["metrics"]["accuracy"]["mean_difference"]
+    f1 = found["metrics"]["f1"]["mean_difference"]
+    count = found["num_cells"]
+    settings = "that setting" if count == 1 else f"all {count} settings"
+    told.append(
+        f"Over {settings}, {first} lies {_points(mean)} points of accuracy above {second} "
+        + (f"({_points(f1)} points of F1)." if f1 == f1 else "(F1 is undefined in some settings).")
+    )
+    selection = results.plan.folds_of(first).folds.selection
+    if selection == "test":
+        gained, at_last = found["selection"]["accuracy"], found["last_epoch"]["accuracy"]
+        told.append(
+            f"Of this, choosing the epoch on the very fold that is reported makes {_points(gained)} points: so much "
+            f"worse are the same trainings under {first} at their last epoch. With nothing chosen on either side, "
+            f"{first} lies {_points(at_last)} points above {second}."
+        )
+    return told
+
+
+def _value(metric: str, scores: EventScores) -> float:
+    return find_metric(metric)(scores.y_true, scores.y_score)
+
+
+def _percent(value: float) -> str:
+    return "an undefined share" if value != value else f"{100 * value:.1f} %"
+
+
+def _points(value: float) -> str:
+    return "undefined" if value != value else f"{100 * value:+.1f}".replace("-", "−")

@@ -1,0 +1,366 @@
+"""The public layout of features: a set that is written by hand, its faults one by one, and the cohort of it."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from semioscope.cohort import events_of, read_cohort, read_task
+from semioscope.core.errors import CohortError, StoreError
+from semioscope.features import (
+    BackboneChoice,
+    FeatureStore,
+    import_gestures_features,
+    load_features,
+    make_feature_cohort,
+    plan_extraction,
+    read_imported,
+)
+from semioscope.features import gestures_import as importer
+from semioscope.features.gestures_set import vector_files
+from semioscope.plans import ClipPlan
+from semioscope.synthetic import is_synthetic, plan_feature_set, write_feature_set
+
+HEADER = ",Subject,Seizure,OnsetClonic,GTCS,Discard\n"
+ROWS = "0,061,05,,No,No\n1,061,06,1.5,Yes,Large\n2,007,01,0:00:02,Yes,Yes\n3,321,14,99,Yes,Small\n"
+NAMES = ("061_05", "061_06", "007_01", "321_14")
+NUM = 40
+PLAN = ClipPlan(fps=15, frames_per_clip=8, stride=1)
+
+
+def vectors(name, number=NUM):
+    rng = np.random.default_rng([ord(sign) for sign in name])
+    return rng.random((number, 512), dtype=np.float32)
+
+
+def write_view(root, name, numbers, *, first=0):
+    folder = root / "features_fpc_8_fps_15" / name
+    folder.mkdir(parents=True)
+    for index, vector in enumerate(numbers, first):
+        torch.save(torch.from_numpy(vector.copy()), folder / f"{index:05d}.pth")
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    root = tmp_path_factory.mktemp("set") / "dataset"
+    for name in NAMES:
+        for letter in "LS":
+            write_view(root, f"{name}_{letter}", vectors(f"{name}_{letter}"))
+    (root / "seizures.csv").write_text(HEADER + ROWS)
+    return root
+
+
+@pytest.fixture
+def copy(published, tmp_path):
+    """A set that a test may break."""
+    return shutil.copytree(published, tmp_path / "set", copy_function=shutil.copyfile)
+
+
+def features_of(root, name):
+    return root / "features_fpc_8_fps_15" / name
+
+
+def run(source, folder, **options):
+    return import_gestures_features(source, folder, **options)
+
+
+def counts(done):
+    return {name: number for name, number, _ in done.steps}
+
+
+def refused(source, tmp_path, words, **options):
+    """The set is refused with these words, and no cohort is left."""
+    with pytest.raises(CohortError, match=words) as caught:
+        run(source, tmp_path / "cohort", **options)
+    assert not list((tmp_path / "cohort").glob("*.tsv"))
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def done(published, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cohort")
+    return run(published, folder), read_cohort(folder)
+
+
+class TestCohort:
+    def test_patients_views_times_and_classes(self, done):
+        _, cohort = done
+        assert [patient.patient_id for patient in cohort.patients] == ["007", "061", "321"]
+        assert [recording.view for recording in cohort.recordings.values()] == ["large", "small"] * 4
+        assert all(recording.path is None for recording in cohort.recordings.values())
+        seizures = {seizure.seizure_id: seizure for seizure in cohort.seizures}
+        labels = {name: seizure.labels["seizure_type"] for name, seizure in seizures.items()}
+        assert labels == {"007_01": "TCS", "061_05": "FOS", "061_06": "TCS", "321_14": "TCS"}
+        for seizure in seizures.values():
+            for view in seizure.views:
+                assert view.onset_seconds == 0
+                assert view.offset_seconds == pytest.approx((NUM - 1) / 15 + 8 / 15)
+        clonic = {name: seizure.views[0].clonic_onset_seconds for name, seizure in seizures.items()}
+        assert clonic == {"007_01": 2.0, "061_05": None, "061_06": 1.5, "321_14": None}
+
+    def test_what_is_discarded_is_not_trained_on(self, done):
+        _, cohort = done
+        use = {seizure.seizure_id: [view.use for view in seizure.views] for seizure in cohort.seizures}
+        assert use == {
+            "007_01": ["no", "no"],
+            "061_05": ["train", "train"],
+            "061_06": ["evaluate", "train"],
+            "321_14": ["train", "evaluate"],
+        }
+
+    def test_the_vectors_are_those_of_the_files(self, done):
+        result, cohort = done
+        events = events_of(cohort, read_task("fos-vs-tcs")).events
+        plan = plan_extraction(
+            cohort,
+            events,
+            PLAN,
+            backbone=BackboneChoice(name="r2plus1d_34_8"),
+            store=FeatureStore(result.store),
+        )
+        assert plan.failures == ()
+        assert len(plan.events) == 6
+        for clips in plan.events:
+            found = load_features(plan.store, clips, PLAN)
+            assert np.array_equal(found.features[:, 0], vectors(clips.recording_id))
+
+    def test_counts_and_warnings_are_told(self, done):
+        text = done[0].describe()
+        lines = [" ".join(line.split()) for line in text.splitlines()]
+        assert "rows of the csv 4" in lines
+        assert "of these, not discarded in both views 0 183" in lines
+        assert "does not for 321_14 (99). They stay tonic-clonic" in text
+        assert "cannot take part in clip-level scores" in text
+        assert not is_synthetic(done[0].folder)
+        assert next(iter(read_imported(done[0].folder).values()))[0].source == "doi:10.5522/04/14781771"
+
+    def test_from_one_level_above_and_again_gives_the_same(self, done, published, tmp_path):
+        folder = tmp_path / "again"
+        for _ in range(2):
+            run(published.parent, folder)
+        for table in ("patients", "recordings", "seizures", "features"):
+            assert (folder / f"{table}.tsv").read_bytes() == (done[0].folder / f"{table}.tsv").read_bytes()
+
+    def test_counts_of_a_set_of_15_s(self, copy, tmp_path):
+        for name in ("061_05", "061_06"):
+            for letter in "LS":
+                shutil.rmtree(features_of(copy, f"{name}_{letter}"))
+                write_view(copy, f"{name}_{letter}", vectors(name, 219 if name == "061_05" else 217))
+        steps = counts(run(copy, tmp_path / "c"))
+        assert steps["seizures of 15 s or more"] == 1
+        assert (steps["of these, focal (FOS)"], steps["of these, tonic-clonic (TCS)"], steps["patients"]) == (
+            1,
+            0,
+            1,
+        )
+
+
+class TestAllowed:
+    def test_one_view_only(self, copy, tmp_path):
+        shutil.rmtree(features_of(copy, "061_05_S"))
+        done = run(copy, tmp_path / "c")
+        assert "Note: Seizure 061_05 has one view only (large)." in done.describe()
+        assert "061_05_S" not in read_cohort(tmp_path / "c").recordings
+
+    def test_views_that_differ_in_length(self, copy, tmp_path):
+        (features_of(copy, "061_05_S") / f"{NUM - 1:05d}.pth").unlink()
+        done = run(copy, tmp_path / "c")
+        assert "seizure 061_05 differ in their vectors: 40 in large and 39 in small" in done.describe()
+        views = read_cohort(tmp_path / "c").seizures[1].views
+        assert [view.offset_seconds for view in views] == pytest.approx([47 / 15, 46 / 15])
+
+    def test_numbers_that_are_not_finite(self, copy, tmp_path):
+        bad = vectors("x", 1)[0]
+        bad[3] = np.inf
+        torch.save(torch.from_numpy(bad), features_of(copy, "061_05_L") / "00004.pth")
+        done = run(copy, tmp_path / "c")
+        assert "Note: 1 vectors of 061_05_L hold NaN; these clips count as missing." in done.describe()
+        [entry] = read_imported(tmp_path / "c")["061_05_L"]
+        block = FeatureStore(done.store).read_block(entry.key, 0)
+        assert np.flatnonzero(block.num_missing_frames).tolist() == [4]
+        assert np.isnan(block.features[4]).all()
+
+    def test_a_discarded_row_without_folders(self, copy, tmp_path):
+        for letter in "LS":
+            shutil.rmtree(features_of(copy, f"007_01_{letter}"))
+        done = run(copy, tmp_path / "c")
+        assert "Seizure 007_01 is discarded and has no folder; it is left out." in done.describe()
+
+    def test_a_column_in_front_may_be_absent_and_others_do_not_count(self, copy, tmp_path):
+        (copy / "seizures.csv").write_text(
+            "\ufeffSubject,Seizure,Age,OnsetClonic,GTCS,Discard\r\n061,05,30,nan,,no\r\n"
+            "061,06,3,1.5,1.0,LARGE\r\n007,01,3,2,true,Yes\r\n321,14,4,2,TRUE,Small\r\n\r\n"
+        )
+        assert counts(run(copy, tmp_path / "c"))["rows of the csv"] == 4
+
+    def test_other_tables_are_kept_unless_forced(self, copy, tmp_path):
+        run(copy, tmp_path / "c")
+        table = tmp_path / "c" / "seizures.tsv"
+        before = table.read_text()
+        table.write_text(before.replace("\t2.0\t", "\t1.0\t"))
+        with pytest.raises(CohortError, match=r"but seizures.tsv holds others. Give --force to replace them"):
+            run(copy, tmp_path / "c")
+        run(copy, tmp_path / "c", force=True)
+        assert table.read_text() == before
+
+    def test_an_interrupted_import_can_be_given_again(self, copy, tmp_path, monkeypatch):
+        store = importer.store_imported
+        calls = []
+
+        def stop(*given, **options):
+            calls.append(1)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            return store(*given, **options)
+
+        monkeypatch.setattr(importer, "store_imported", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(copy, tmp_path / "cohort")
+        assert not list((tmp_path / "cohort").glob("*.tsv"))
+        run(copy, tmp_path / "cohort")
+        assert len(read_cohort(tmp_path / "cohort").recordings) == 8
+
+
+def change_csv(root, before, after):
+    path = root / "seizures.csv"
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("before", "after", "words"),
+        [
+            ("No,No", "No,Larg", r"row 2 \(seizure 061_05\): Discard must be .* got 'Larg'. Did you mean Large"),
+            ("No,No", "No,", r"row 2 \(seizure 061_05\): Discard must be No, Yes, Large or Small, got ''"),
+            ("1.5,Yes", "1.5,No", r"row 3 \(seizure 061_06\): OnsetClonic .* 'No' and OnsetClonic is '1.5'"),
+            (",,No,No", ",,Yes,No", r"row 2 \(seizure 061_05\): OnsetClonic .* OnsetClonic is empty"),
+            (",,No,No", ",,perhaps,No", r"row 2 .*GTCS must be Yes, No, True, False, 1 or 0, got 'perhaps'"),
+            ("061,05", "61,5", r"row 2 \(seizure 61_5\): Subject 61 .* folder 061_05_L or 061_05_S probably belongs"),
+            ("007,01", "061,05", r"row 4 \(seizure 061_05\): Subject .* must occur once, but row 2 has them too"),
+            ("061,05", "062,05", r"row 2 \(seizure 062_05\): must have a folder 062_05_L or 062_05_S"),
+            ("061,05", "06 1,05", r"Subject must be letters, digits"),
+            ("0,061,05,,No,No", "0,061,05,,No", r"row 2: must have 6 cells as the header has, got 5"),
+            ("OnsetClonic", "Onset", r"lacks OnsetClonic; its header is ,Subject,Seizure,Onset,GTCS"),
+        ],
+    )  # fmt: skip
+    def test_rows(self, copy, tmp_path, before, after, words):
+        change_csv(copy, before, after)
+        refused(copy, tmp_path, words)
+
+    def test_all_problems_at_once(self, copy, tmp_path):
+        change_csv(copy, "No,No", "No,Larg")
+        change_csv(copy, "321,14", "322,14")
+        shutil.rmtree(features_of(copy, "061_06_L"))
+        (features_of(copy, "007_01_S") / "00007.pth").unlink()
+        text = refused(copy, tmp_path, "has 5 problems")
+        assert "features_fpc_8_fps_15/321_14_L: must belong to a row (SUBJECT_SEIZURE_L or _S)" in text
+        assert "features_fpc_8_fps_15/007_01_S: must hold one .pth file per start frame, numbered" in text
+        assert "number 7 is missing beside 00000.pth to 00039.pth" in text
+
+    def test_unmatched_rows_and_folders_can_be_left_out(self, copy, tmp_path):
+        change_csv(copy, "321,14", "322,14")
+        done = run(copy, tmp_path / "c", skip_unmatched=True)
+        assert done.describe().count("Note: left out: ") == 3
+        assert "321" not in {patient.patient_id for patient in read_cohort(tmp_path / "c").patients}
+
+    @pytest.mark.parametrize(
+        ("name", "value", "words"),
+        [
+            (
+                "00003.pth",
+                torch.zeros(511),
+                "061_05_L: 00003.pth must hold one tensor of 512 numbers, but holds 511",
+            ),
+            (
+                "00003.pth",
+                {"x": torch.zeros(512)},
+                "061_05_L: 00003.pth must hold one tensor .* but holds a dict",
+            ),
+            ("00043.pth", torch.zeros(512), "number 40, 41, 42 is missing beside 00000.pth to 00043.pth"),
+            ("3.pth", torch.zeros(512), "two have the number 3"),
+        ],
+    )
+    def test_files(self, copy, tmp_path, name, value, words):
+        torch.save(value, features_of(copy, "061_05_L") / name)
+        refused(copy, tmp_path, words)
+
+    def test_a_file_that_is_no_tensor(self, copy, tmp_path):
+        (features_of(copy, "061_05_L") / "00003.pth").write_bytes(b"not one")
+        refused(copy, tmp_path, r"061_05_L: 00003.pth must .* Unpack the data set again")
+
+    def test_a_folder_without_files(self, copy, tmp_path):
+        shutil.rmtree(features_of(copy, "061_05_L"))
+        features_of(copy, "061_05_L").mkdir()
+        refused(copy, tmp_path, "061_05_L: must hold one .pth file per start frame, but holds none")
+
+    @pytest.mark.parametrize(
+        ("gone", "words"),
+        [
+            ("seizures.csv", "lacks seizures.csv. Give the folder in which"),
+            ("features_fpc_8_fps_15", "lacks features_fpc_8_fps_15/. Give"),
+        ],
+    )
+    def test_half_a_set(self, copy, tmp_path, gone, words):
+        path = copy / gone
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        refused(copy, tmp_path, words)
+
+    def test_no_set(self, tmp_path):
+        refused(tmp_path / "gone", tmp_path, "must be the unpacked feature set, but does not exist")
+        (tmp_path / "set.zip").write_text("x")
+        refused(tmp_path / "set.zip", tmp_path, "is a file; unpack it first")
+        (tmp_path / "empty").mkdir()
+        refused(tmp_path / "empty", tmp_path, r"lacks seizures.csv and features_fpc_8_fps_15/")
+
+    def test_a_csv_without_rows_or_in_another_encoding(self, copy, tmp_path):
+        shutil.rmtree(copy / "features_fpc_8_fps_15")
+        (copy / "features_fpc_8_fps_15").mkdir()
+        (copy / "seizures.csv").write_text(HEADER)
+        refused(copy, tmp_path, "must have a seizure, but has none")
+        (copy / "seizures.csv").write_bytes(HEADER.encode("utf-16"))
+        refused(copy, tmp_path, "must be UTF-8 text, but byte 0 is not")
+
+    def test_a_store_that_is_a_file(self, copy, tmp_path):
+        (tmp_path / "store").write_text("x")
+        with pytest.raises(StoreError, match="must be a folder, but is a file"):
+            run(copy, tmp_path / "cohort", store=tmp_path / "store")
+
+
+def test_names_are_ordered_by_number_or_else_as_text(tmp_path):
+    for name in ("frame_10.pth", "frame_9.pth", "frame_8.pth", ".hidden.pth", "notes.txt"):
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match="number 1, 2, 3 and 4 more is missing"):
+        vector_files(tmp_path)
+    for number in range(1, 8):
+        (tmp_path / f"frame_{number}.pth").touch()
+    assert vector_files(tmp_path) == [f"frame_{number}.pth" for number in range(1, 11)]
+    (tmp_path / "last.pth").touch()
+    assert vector_files(tmp_path)[:2] == ["frame_1.pth", "frame_10.pth"]
+
+
+SIZE = {"num_seizures": 4, "num_patients": 3, "seed": 5, "minutes": 1.2}
+
+
+class TestSynthetic:
+    def test_written_and_imported_is_made_directly(self, tmp_path):
+        write_feature_set(plan_feature_set(**SIZE), tmp_path / "set")
+        imported = run(tmp_path / "set", tmp_path / "imported")
+        made = make_feature_cohort(tmp_path / "made", **SIZE)
+        assert (made.steps, made.notes, made.num_clips) == (
+            imported.steps,
+            imported.notes,
+            imported.num_clips,
+        )
+        files = {path.relative_to(made.folder): path for path in made.folder.rglob("*") if path.is_file()}
+        assert len([path for path in files if path.suffix == ".tsv"]) == 4
+        for name, path in files.items():
+            assert path.read_bytes() == (imported.folder / name).read_bytes(), name
+        assert is_synthetic(imported.folder)
+        assert is_synthetic(made.folder)
+        assert read_imported(made.folder)["001_01_L"][0].source == "synthetic"
+        steps = counts(made)
+        assert steps["of these, not discarded in both views"] == 4
+        assert steps["patients"] == 3
