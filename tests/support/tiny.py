@@ -110,7 +110,7 @@ def shared_tiny(factory: pytest.TempPathFactory) -> Tiny:
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny"
     folder.mkdir(exist_ok=True)
     cohort, store, run, told = (folder / name for name in ("cohort", "store", "run", "told.txt"))
-    with _locked(folder / "lock"):
+    with locked_file(folder / "lock"):
         if not told.exists():
             command = run_arguments(cohort, run, "--store", str(store))
             done = jobs_done(
@@ -156,7 +156,7 @@ def edit_rows(path: Path, change: Callable[[dict[str, str]], dict[str, str] | No
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked_file(path: Path) -> Iterator[None]:
     """Hold a file for this process; the others wait."""
     try:
         import fcntl

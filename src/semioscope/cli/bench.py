@@ -12,6 +12,7 @@ BENCHMARKS: dict[str, str] = {
     "engines": "OpenVINO against eager PyTorch, f32 and bf16",
     "segment_sampling": "segment sampling and batch assembly against one draw and slice per item",
     "extraction": "extraction against network time plus decode and resize time",
+    "grid": "the grid of Figure 2 at the size of the public feature set, and an epoch against its network time",
     "predict_length": "predict on a 60-minute video against a 2-minute video",
 }
 _SIGNS = {">=": operator.ge, "<=": operator.le, "<": operator.lt}

@@ -202,7 +202,7 @@ def _study(
     names = [cell.name for cell in plan.cells]
     say_next(
         f"open the report in a browser, then semioscope compare {first}@{names[0]} {first}@{names[-1]}"
-        if len(names) > 1
+        if len(names) > 1 and config.examples.level == "event"
         else "open the report in a browser"
     )
     if outcome.num_failures:

@@ -2,7 +2,7 @@
 
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator
 from pydantic_core import PydanticCustomError
 
 
@@ -22,7 +22,7 @@ class Config(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _truth_value_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+    def _truth_value_is_no_number(cls, value: Any, info: Any) -> Any:
         items = value if isinstance(value, (list, tuple)) else (value,)
         if not any(isinstance(item, bool) for item in items) or info.field_name is None:
             return value

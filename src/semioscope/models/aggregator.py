@@ -18,7 +18,7 @@ class AggregatorConfig(Config):
 
     name: str = "blstm"
     """fc, mean, lstm or blstm."""
-    hidden_size: int = Field(default=64, ge=1, le=16_384)
+    hidden_size: int = Field(default=64, ge=1, le=4096)
     """Units of a recurrent layer, per direction. The others do not use it."""
 
 

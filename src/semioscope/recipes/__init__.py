@@ -12,7 +12,7 @@ from semioscope.recipes.config import (
 from semioscope.recipes.edit import apply_overrides, dump_config, read_config, updated
 from semioscope.recipes.gestures import gestures_2021, gestures_2021_figure2, gestures_2021_table1
 from semioscope.recipes.published import PUBLISHED, published_values
-from semioscope.recipes.registry import PROTOCOLS, RECIPES, make_config
+from semioscope.recipes.registry import PROTOCOLS, RECIPES, followed_protocol, make_config
 
 __all__ = [
     "PROTOCOLS",
@@ -27,6 +27,7 @@ __all__ = [
     "RunConfig",
     "apply_overrides",
     "dump_config",
+    "followed_protocol",
     "gestures_2021",
     "gestures_2021_figure2",
     "gestures_2021_table1",

@@ -47,3 +47,22 @@ def make_config(recipe: str, *, protocol: str = "patient") -> RunConfig:
     if protocol not in PROTOCOLS:
         raise ConfigError(unknown_name("protocol", protocol, PROTOCOLS))
     return updated(RECIPES[recipe](), {"protocol": protocol, **PROTOCOLS[protocol]})
+
+
+def followed_protocol(config: RunConfig) -> str:
+    """Return how folds and selection of a run are called: as its protocol, as long as they are the protocol's.
+
+    Examples:
+        >>> config = make_config("gestures-2021")
+        >>> followed_protocol(config)
+        'patient'
+        >>> followed_protocol(updated(config, {"selection": {"on": "test"}}))
+        'own settings (from patient)'
+    """
+    wanted = PROTOCOLS.get(config.protocol, {})
+    followed = all(
+        getattr(getattr(config, section), key) == value
+        for section in ("folds", "selection")
+        for key, value in wanted.get(section, {}).items()
+    )
+    return config.protocol if wanted and followed else f"own settings (from {config.protocol})"

@@ -138,9 +138,16 @@ def _lead(study: Study, main: ProtocolScores, best: Cell) -> str:
         if math.isfinite(value := as_float(as_mapping(cells.get("accuracy")).get("value")))
     ]
     against = f" For comparison: {join_words(rules)}." if rules else ""
+    chosen = chosen_inside(main)
+    inside = ""
+    if chosen:
+        inside = (
+            " With the setting chosen inside the training patients, as one has to for new ones, it is "
+            f"{value_text('accuracy', as_mapping(chosen.get('accuracy')))}."
+        )
     return (
         f"{setting_text(best, study)} {what} with an accuracy of {percent(accuracy.get('value'))} ({sure}) "
-        f"under {protocol_text(main)}.{against}"
+        f"under {protocol_text(main)}.{inside}{against}"
     )
 
 

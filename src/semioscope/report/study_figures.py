@@ -91,9 +91,9 @@ def grid_figure(
             middle / width, (_LEGEND + 0.1) / height, "Segments per seizure, n (log scale)",
             ha="center", va="center", color=SOFT, fontsize=9.5,
         )  # fmt: skip
-        _legend(
-            figure, gammas, width=width, height=height, starred=published.get("aggregator") in aggregators
-        )
+        mark = "" if published.get("aggregator") not in aggregators else "line"
+        mark = "star" if mark and as_float(published.get("num_segments")) in num_segments else mark
+        _legend(figure, gammas, width=width, height=height, published=mark)
         return finish(
             figure, name=name, title=title, description=_describe(cells, aggregators), folder=folder
         )
@@ -216,7 +216,7 @@ def _frame(
         axes.yaxis.set_label_coords(-0.46 / (axes.get_position().width * 6.8), 0.5)
 
 
-def _legend(figure: Figure, gammas: Sequence[float], *, width: float, height: float, starred: bool) -> None:
+def _legend(figure: Figure, gammas: Sequence[float], *, width: float, height: float, published: str) -> None:
     colours = shades(gammas)
     entries: list[tuple[str, dict[str, Any]]] = [
         (_named(gamma), {"marker": class_marker(index), "color": colours[gamma], "markeredgecolor": _EDGE,
@@ -233,9 +233,12 @@ def _legend(figure: Figure, gammas: Sequence[float], *, width: float, height: fl
         x += 0.5 + 0.069 * len(text)
     rest = "Brighter: clips drawn more widely. Grey bars: 95 % intervals over patients."
     x = _LEFT
-    if starred:
+    if published:
         star: dict[str, Any] = {"marker": "*", "color": "white", "markeredgecolor": INK, "markersize": 9}
-        figure.add_artist(Line2D([(x + 0.13) / width], [0.12 / height], **star))
+        line: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (1, 2))}
+        ends = [x + 0.13] if published == "star" else [x, x + 0.26]
+        look = star if published == "star" else line
+        figure.add_artist(Line2D([at / width for at in ends], [0.12 / height] * len(ends), **look))
         figure.text(
             (x + 0.33) / width, 0.12 / height, "published best.", va="center", fontsize=8.6, color=SOFT
         )

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from semioscope.core.files import write_text
 from semioscope.report.examples import file_name
-from semioscope.report.inputs import as_float, as_list, as_mapping
+from semioscope.report.inputs import as_list, as_mapping
 from semioscope.report.rendering import render
 from semioscope.report.sections import COMPARED, cohort_rows, flat
 from semioscope.report.study_answer import event_answer, expected_cells, flattery_heading
@@ -26,7 +26,7 @@ from semioscope.report.study_sections import (
     views_text,
 )
 from semioscope.report.study_strips import CLIP_METRICS, strips_figure
-from semioscope.report.study_words import gamma_text, published_best_text, rule_text, segments_text
+from semioscope.report.study_words import gamma_text, p_text, published_best_text, rule_text, segments_text
 from semioscope.report.wording import METRIC_NAMES, join_words
 
 _FIGURES = ("grid-*", "matrices-*", "strips-*", "protocols", "beta")
@@ -187,7 +187,7 @@ def _published_tests(study: Study) -> str:
             join_words([titles.get(str(name), str(name)) for name in as_list(test.get(side))])
             for side in ("better", "worse")
         )
-        p_value = f"p {test.get('relation')} {as_float(test.get('p_value')):g}"
+        p_value = f"p {test.get('relation')} {p_text(test.get('p_value'))}"
         word = "significant" if test.get("significant") is True else "not significant"
         parts.append(f"{better} over {worse}: {p_value}, {word}")
     return f"{'; '.join(parts)} ({extractors.get('place')})." if parts else ""

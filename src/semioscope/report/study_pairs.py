@@ -191,7 +191,7 @@ def _matrix(axes: Axes, cells: Sequence[Sequence[float]], classes: Sequence[str]
                 )
             axes.text(
                 column, row, count(value), ha="center", va="center", fontweight="bold",
-                color="white" if share > 0.55 else INK, fontsize=13 if size == 2 else 9,
+                color="white" if share > 0.9 else INK, fontsize=13 if size == 2 else 9,
             )  # fmt: skip
     if not cells:
         axes.text(0.5, 0.5, "unknown", transform=axes.transAxes, ha="center", va="center", color=SOFT)

@@ -38,7 +38,7 @@ def protocol_section(study: Study, protocol: ProtocolScores) -> dict[str, Any]:
     return {
         "name": protocol.name,
         "anchor": protocol.name,
-        "title": rule_text(protocol)[:1].upper() + rule_text(protocol)[1:],
+        "title": _capital(rule_text(protocol)),
         "text": protocol_text(protocol),
         "reach": reach_text(protocol),
         "num_folds": protocol.scores.get("num_folds"),
@@ -212,7 +212,7 @@ def _comparison(study: Study, protocol: ProtocolScores) -> list[dict[str, Any]]:
                      "difference": ""})  # fmt: skip
     for name, cells in study_baselines(protocol):
         difference = as_mapping(as_mapping(cells.get("difference")).get("accuracy"))
-        rows.append({"title": str(cells.get("title") or name), "small": "", "own": False,
+        rows.append({"title": _capital(str(cells.get("title") or name)), "small": "", "own": False,
                      "cells": [_compared_cell(metric, cells) for metric in COMPARED],
                      "difference": difference_text(difference) if difference else ""})  # fmt: skip
     return rows
@@ -223,6 +223,10 @@ def _compared_cell(metric: str, cells: Mapping[str, Any]) -> dict[str, Any]:
     if metric not in cells:
         return {"value": "\N{EN DASH}", "interval": "", "note": "", "sort": math.nan}
     return estimate_cell(metric, cells[metric])
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _best_row(study: Study, cell: Cell) -> dict[str, Any]:

@@ -230,7 +230,7 @@ Patients of these events are known to the model; scores on them say nothing.
 
 ## How good
 
-Cross-validated under protocol {facts.protocol}; the final model was trained on all events and never tested itself.
+Cross-validated, protocol: {facts.protocol}. The final model was trained on all events and never tested itself.
 
 {scores}
 

@@ -12,6 +12,7 @@ from semioscope.core.provenance import package_versions
 from semioscope.evaluation import ExampleTable, FoldTask
 from semioscope.features import EventFeatures, load_backbone
 from semioscope.models import describe as describe_aggregator
+from semioscope.recipes import followed_protocol
 from semioscope.runs.bundle import BundleFacts, CalibrationFacts, ViewShape, write_bundle
 from semioscope.runs.folder import RunFolder, log_event
 from semioscope.runs.planning import RunPlan
@@ -140,7 +141,7 @@ def _run_facts(plan: RunPlan, *, synthetic: bool) -> dict[str, Any]:
     return {
         "name": config.recipe,
         "recipe": config.recipe,
-        "protocol": config.protocol,
+        "protocol": followed_protocol(config),
         "rule": plan.folds.rule,
         "selection": plan.folds.selection,
         "backbone": config.backbone.name,
@@ -200,7 +201,7 @@ def _write_bundle(
     facts = BundleFacts(
         name=config.recipe,
         recipe=config.recipe,
-        protocol=config.protocol,
+        protocol=followed_protocol(config),
         task=config.task.name,
         classes=plan.classes,
         positive_class=scores["positive_class"],

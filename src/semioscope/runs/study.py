@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from semioscope.core.errors import StoreError, WeightsError
@@ -130,7 +131,7 @@ def _perform(
             if reason and is_clip:
                 unavailable[backbone] = reason
         if not is_clip:
-            tables[backbone] = _examples(
+            tables[backbone] = event_examples(
                 plan.folds_of(plan.protocols[0]), features, folder.units / backbone, missed
             )
         failures += [] if backbone in unavailable else missed
@@ -140,7 +141,7 @@ def _perform(
     traits = _yardsticks(plan, runner, progress, failures)
     log_event(folder, "features", seconds=round(time.monotonic() - began, 1))
 
-    tasks = [] if is_clip else _fold_tasks(plan, folder, unavailable)
+    tasks = [] if is_clip else fold_tasks(plan, folder, unavailable)
     clip_work = clip_tasks(plan, clips, unavailable)
     units = _spread([task.unit() for task in tasks], [task.cost for task in tasks])
     clip_units = [task.unit() for task in clip_work]
@@ -191,9 +192,14 @@ def _extraction(plan: StudyPlan, backbone: str, clips: ClipStudy) -> ExtractionP
     return extraction
 
 
-def _examples(
+def event_examples(
     plan: RunPlan, features: Mapping[tuple[str, str], EventFeatures], folder: Path, failures: list[Failure]
 ) -> ExampleTable:
+    """Put the features of events into one file that every training reads; what gives none joins the failures.
+
+    Raises:
+        StoreError: If no event has features.
+    """
     names = {recording_id: recording.view for recording_id, recording in plan.cohort.recordings.items()}
     table, left_out = build_examples(plan.events, features, plan=plan.clips, view_names=names)
     failures += [
@@ -221,7 +227,9 @@ def _yardsticks(
     return yardstick_features(one.yardstick_groups, plans, failures)
 
 
-def _fold_tasks(plan: StudyPlan, folder: RunFolder, unavailable: Mapping[str, str]) -> list[FoldTask]:
+def fold_tasks(
+    plan: StudyPlan, folder: RunFolder, unavailable: Mapping[str, str] = MappingProxyType({})
+) -> list[FoldTask]:
     """Return every training, fold by fold over all cells, so that the pace of the first ones tells the rest."""
     digests = {
         name: examples_digest(folder.units / name) for name in plan.backbones if name not in unavailable

@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from semioscope.core.formats import SCHEMA_VERSION, STUDY_PREDICTIONS
+from semioscope.core.formats import STUDY_PREDICTIONS
 from semioscope.core.tables import write_table
 from semioscope.evaluation import BASELINES
 from semioscope.plans import beta_density
-from semioscope.recipes import published_values
-from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import (
     EventScores,
     baseline_event_scores,
@@ -22,9 +20,9 @@ from semioscope.runs.results import (
     event_traits,
     write_baselines,
 )
-from semioscope.runs.scores import THRESHOLD, cohort_facts
 from semioscope.runs.study_clips import YARDSTICK
 from semioscope.runs.study_events import StudyResults, clip_rows, on_common_events
+from semioscope.runs.study_facts import fold_facts, per_fold, study_facts
 from semioscope.runs.study_flattery import METRICS_SHOWN, flattery
 from semioscope.runs.study_plan import Cell, gamma_name
 from semioscope.runs.study_table import table_of_backbones, table_summary
@@ -35,8 +33,6 @@ from semioscope.scoring import (
     find_metric,
     paired_bootstrap,
 )
-from semioscope.splits import FoldPlan
-from semioscope.synthetic import is_synthetic
 
 _TITLES = {YARDSTICK: "mean of clip probabilities"}
 _POINTS_OF_A_DENSITY = 101
@@ -75,57 +71,6 @@ def study_scores(results: StudyResults) -> dict[str, Any]:
         return _clip_content(results) if results.clips.only else _event_content(results)
 
 
-def _common(results: StudyResults) -> dict[str, Any]:
-    plan, first = results.plan, results.plan.any_plan
-    config = plan.config
-    paths = [
-        first.cohort.recordings[view.recording_id].path for event in first.events for view in event.views
-    ]
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "kind": "study",
-        "level": config.examples.level,
-        "run": {
-            "name": config.recipe,
-            "recipe": config.recipe,
-            "task": config.task.name,
-            "synthetic": is_synthetic(first.cohort.folder),
-            "weights": config.backbone.weights,
-            "precision": config.backbone.precision,
-            "backbone": None if len(plan.backbones) > 1 else plan.backbones[0],
-            "num_cells": len(plan.cells),
-            "num_folds": len(plan.folds_of(plan.protocols[0]).folds.folds),
-            "num_trainings": plan.num_trainings,
-            "epochs": config.training.epochs,
-            "stride": config.clips.stride,
-            "window_stride": config.examples.window_stride if results.clips.wanted else None,
-            "source": "imported features" if not any(paths) else "video",
-            "commands": {
-                "again": "semioscope run STUDY/config.yaml --cohort COHORT --out NEWSTUDY",
-                "compare": f"semioscope compare STUDY/{plan.protocols[0]}@{plan.cells[0].name} STUDY/...",
-            },
-        },
-        "classes": list(first.classes),
-        "positive_class": first.classes[1] if len(first.classes) == 2 else None,
-        "threshold": THRESHOLD,
-        "grid": {
-            "aggregators": list(dict.fromkeys(cell.config.aggregator.name for cell in plan.cells)),
-            "num_segments": sorted({cell.config.segments.num_segments for cell in plan.cells}),
-            "gammas": [
-                "inf" if math.isinf(gamma) else gamma
-                for gamma in sorted({cell.config.segments.gamma for cell in plan.cells})
-            ],
-            "backbones": list(plan.backbones),
-            "protocols": list(plan.protocols),
-        },
-        "cohort": cohort_facts(first),
-        "views": _view_facts(results),
-        "published": published_values(config.recipe),
-        "baseline_notes": [],
-        "notes": [*plan.notes(), *results.clips.notes],
-    }
-
-
 def _event_content(results: StudyResults) -> dict[str, Any]:
     plan = results.plan
     scored: dict[str, dict[str, EventScores]] = {}
@@ -146,7 +91,7 @@ def _event_content(results: StudyResults) -> dict[str, Any]:
     gammas = sorted({cell.config.segments.gamma for cell in plan.cells} - {math.inf})
     x = np.linspace(0, 1, _POINTS_OF_A_DENSITY)
     content = {
-        **_common(results),
+        **study_facts(results),
         "beta": [{"gamma": gamma, "x": x.tolist(), "y": beta_density(gamma, x).tolist()} for gamma in gammas],
         "protocols": protocols,
         "flattery": flattered,
@@ -158,18 +103,18 @@ def _clip_content(results: StudyResults) -> dict[str, Any]:
     plan = results.plan
     protocols = {
         protocol: {
-            **_fold_facts(plan.folds_of(protocol).folds),
+            **fold_facts(plan.folds_of(protocol).folds),
             "cells": [],
             "best": {},
             "chosen_inside": None,
             "baselines": {},
-            "per_fold": _per_fold(plan.folds_of(protocol).folds),
+            "per_fold": per_fold(plan.folds_of(protocol).folds),
         }
         for protocol in plan.protocols
     }
     table = table_of_backbones(results)
     return {
-        **_common(results),
+        **study_facts(results),
         "beta": [],
         "protocols": protocols,
         "flattery": None,
@@ -192,14 +137,14 @@ def _protocol_content(
         by_name = {cell["cell"]: cell for cell in cells}
         reference = scored[max(best.values(), key=lambda name: _rank(by_name[name]))]
     return {
-        **_fold_facts(folds),
+        **fold_facts(folds),
         "cells": list(cells),
         "best": dict(best),
         "chosen_inside": None
         if inside is None
         else {**_estimates(results, inside), "confusion": _confusion(inside), "cells": names},
         "baselines": _baseline_content(results, protocol, reference),
-        "per_fold": _per_fold(folds),
+        "per_fold": per_fold(folds),
     }
 
 
@@ -358,68 +303,6 @@ def _confusion(scores: EventScores) -> list[list[int]]:
         scores.y_true, scores.y_score, num_classes=scores.y_score.shape[1]
     ).tolist()
     return table
-
-
-def _fold_facts(folds: FoldPlan) -> dict[str, Any]:
-    sharing: set[str] = set()
-    for fold in folds.folds:
-        trained = {folds.patient_of[name] for name in fold.train}
-        sharing |= trained & {folds.patient_of[name] for name in fold.test}
-    return {
-        "rule": folds.rule,
-        "selection": folds.selection,
-        "num_folds": len(folds.folds),
-        "shared_patients": len(sharing),
-        "notes": list(folds.notes),
-    }
-
-
-def _per_fold(folds: FoldPlan) -> list[dict[str, Any]]:
-    return [
-        {
-            "fold": fold.index,
-            "num_train": len(fold.train),
-            "num_validation": len(fold.validation),
-            "num_test": len(fold.test),
-            "num_test_patients": len({folds.patient_of[name] for name in fold.test}),
-        }
-        for fold in folds.folds
-    ]
-
-
-def _view_facts(results: StudyResults) -> dict[str, Any]:
-    plan: RunPlan = results.plan.any_plan
-    chosen = {event.event_id for event in plan.events}
-    name_of = {key: recording.view for key, recording in plan.cohort.recordings.items()}
-    used = [(event.event_id, view) for event in plan.events for view in event.views]
-    dropped = [
-        {"event_id": seizure.seizure_id, "view": name_of[view.recording_id]}
-        for seizure in plan.cohort.seizures
-        for view in seizure.views
-        if view.use == "no" and seizure.seizure_id in chosen
-    ]
-    failed = sorted(
-        {
-            (item.event_id, item.recording_id)
-            for item in results.failures
-            if item.event_id and item.recording_id
-        }
-    )
-    return {
-        "num_events": len(plan.events),
-        "num_views": len(used),
-        "one_view": sorted(event.event_id for event in plan.events if len(event.views) == 1),
-        "not_trained": [
-            {"event_id": event_id, "view": name_of[view.recording_id]}
-            for event_id, view in used
-            if view.use == "evaluate"
-        ],
-        "not_used": dropped,
-        "failed": [
-            {"event_id": event_id, "view": name_of.get(recording_id, recording_id)}
-            for event_id, recording_id in failed
-        ],
-    }
 
 
 def _summary(content: Mapping[str, Any]) -> list[str]:

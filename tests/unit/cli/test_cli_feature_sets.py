@@ -20,7 +20,8 @@ def test_drawn_then_imported(tmp_path):
     assert shown.out.splitlines()[-1] == f"Next: semioscope cohort import gestures-features {made} COHORT"
     shown = call("cohort", "import", "gestures-features", made, cohort, "--store", tmp_path / "store")
     assert shown.exit_code == 0, shown.text
-    assert "of these, not discarded in both views      3  183" in shown.out
+    lines = [" ".join(line.split()) for line in shown.out.splitlines()]
+    assert "of these, not discarded in both views 3 183" in lines
     assert f"vectors in {tmp_path / 'store'}." in shown.out
     assert shown.out.splitlines()[-1] == f"Next: semioscope cohort summary {cohort}"
     assert "import: done in" in shown.err

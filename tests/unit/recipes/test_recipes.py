@@ -20,6 +20,7 @@ from semioscope.recipes import (
     RunConfig,
     apply_overrides,
     dump_config,
+    followed_protocol,
     make_config,
     read_config,
 )
@@ -55,6 +56,15 @@ def test_the_protocols_differ_where_they_should() -> None:
     assert (paper.folds.rule, paper.selection.on, paper.clips.stride) == ("seizure", "test", 1)
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_changed_folds_or_selection_are_no_longer_the_protocol(protocol: str) -> None:
+    made = make_config(next(iter(RECIPES)), protocol=protocol)
+    assert followed_protocol(made) == protocol
+    assert followed_protocol(apply_overrides(made, ["seed=7", "training.epochs=3", "folds.num_folds=4"])) == protocol
+    for changed in ("folds.rule=leave-one-patient-out", "selection.on=none"):
+        assert followed_protocol(apply_overrides(made, [changed])) == f"own settings (from {protocol})"
+
+
 def test_gestures_is_the_best_model_of_the_paper() -> None:
     made = make_config("gestures-2021")
     assert (made.clips.fps, made.segments.num_segments, made.segments.gamma) == (15, 16, 4)
@@ -68,7 +78,7 @@ def test_gestures_is_the_best_model_of_the_paper() -> None:
 
 
 def test_unknown_names_have_the_nearest_ones() -> None:
-    with pytest.raises(ConfigError, match=r"Unknown recipe 'gesture-2021'\. Did you mean gestures-2021\?"):
+    with pytest.raises(ConfigError, match=r"Unknown recipe 'gesture-2021'\. Did you mean gestures-2021 or "):
         make_config("gesture-2021")
     with pytest.raises(ConfigError, match=r"Unknown protocol 'patients'\. Did you mean patient\?"):
         make_config("gestures-2021", protocol="patients")
@@ -189,6 +199,15 @@ WRONG = {
     "selection.on=outer": r"selection\.on must be 'inner', 'test' or 'none', got 'outer'",
     "task.classes={a: [x]}": r"classes must name at least two classes, got a",
     "recipe=../x": r"recipe .*pattern",
+    "training.learning_rate=1e300": r"training\.learning_rate must be at most 1000, got",
+    "training.epochs=100000000000": r"training\.epochs must be at most 1000000, got 100000000000",
+    "training.batch_size=100000000000": r"training\.batch_size must be at most 1000000, got",
+    "training.weight_decay=1e300": r"training\.weight_decay must be at most 1000, got",
+    "training.epochs=1.0e+300": r"training\.epochs must be a whole number of at most 18 digits, got 1e\+300",
+    "aggregator.hidden_size=10000": r"aggregator\.hidden_size must be at most 4096, got 10000",
+    "selection.fraction=1": r"selection\.fraction must be below 1, got 1",
+    "clips.frames_per_clip=true": r"clips\.frames_per_clip must be a whole number, got True",
+    "grid.num_segments=[true, 2]": r"grid\.num_segments must be a whole number, got \[True, 2\]",
 }
 
 
@@ -196,6 +215,19 @@ WRONG = {
 def test_wrong_values_are_told(override: str) -> None:
     with pytest.raises(ConfigError, match=WRONG[override]):
         apply_overrides(config(), [override])
+
+
+@pytest.mark.parametrize("key", [key for key in all_keys(RunConfig) if not key.startswith("task.")])
+def test_a_truth_value_is_no_number(key: str) -> None:
+    found: Any = config().model_dump()
+    for part in key.split("."):
+        found = found[part]
+    if isinstance(found, (int, float)) and not isinstance(found, bool):
+        for value in ("true", "false"):
+            with pytest.raises(ConfigError, match=rf"{key} must be a (whole )?number, got {value.title()}\."):
+                apply_overrides(config(), [f"{key}={value}"])
+    elif isinstance(found, bool):
+        assert apply_overrides(config(), [f"{key}=true"])
 
 
 def test_words_that_yaml_takes_for_truth_values_are_words(tmp_path: Path) -> None:

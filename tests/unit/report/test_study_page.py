@@ -55,6 +55,13 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out all figures, where only the words matter."""
+    monkeypatch.setattr("semioscope.report.study_page._event_figures", lambda _: {})
+    monkeypatch.setattr("semioscope.report.study_page._clip_figures", lambda _: {})
+
+
+@pytest.fixture
 def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Build figures but leave out the slow writing of SVG, where the text of the figures does not matter."""
     for module in ("study_figures", "study_pairs", "study_strips"):
@@ -73,27 +80,25 @@ def test_the_page_is_whole_and_loads_nothing(kind: str, request: pytest.FixtureR
     assert "default-src 'none'" in text
     assert "&lt;there&gt;" in text, "notes are escaped"
     assert "<moov" not in text
-    for words in (
-        "Research software, not a medical device",
-        "Synthetic data.",
-        "Someone et al. 2021",
-        "NaN",
-        "None",
-    ):
-        assert (words in page.text) == (words in shown)
+    for words in ("Research software, not a medical device", "Synthetic data.", "Someone et al. 2021"):
+        assert words in page.text
+    assert not {"NaN", "nan", "None"} & set(re.findall(r"\w+", page.text))
 
 
 @pytest.mark.parametrize("kind", ["event", "clip"])
-def test_the_same_files_give_the_same_bytes(kind: str, request: pytest.FixtureRequest) -> None:
-    folder = request.getfixturevalue(kind)
-    before = {path: path.read_bytes() for path in [folder / "report.html", *(folder / "figures").iterdir()]}
-    write_study_report(folder)
+def test_the_same_files_give_the_same_bytes(kind: str, tmp_path: Path) -> None:
+    if kind == "event":
+        made_up_study.write_event_study(
+            tmp_path, aggregators=("blstm",), num_segments=(8, 16), gammas=(1.0, 4.0)
+        )
+    else:
+        made_up_study.write_clip_study(tmp_path, num_seizures=20)
+    write_report(tmp_path)
+    before = {
+        path: path.read_bytes() for path in [tmp_path / "report.html", *(tmp_path / "figures").iterdir()]
+    }
+    assert write_study_report(tmp_path) == tmp_path / "report.html"
     assert {path: path.read_bytes() for path in before} == before
-
-
-def test_the_run_report_chooses_by_kind(event: Path) -> None:
-    assert write_report(event) == event / "report.html"
-    assert "study" in Page((event / "report.html").read_text(encoding="utf-8")).text
 
 
 def test_the_answer_comes_first_and_is_about_new_patients(event: Path) -> None:
@@ -125,7 +130,8 @@ def test_every_setting_stands_in_a_table_of_its_protocol(event: Path) -> None:
 
 def test_figures_of_every_protocol_are_saved(event: Path, clip: Path) -> None:
     assert {path.name for path in (event / "figures").iterdir()} == {
-        "grid-paper.svg", "grid-patient.svg", "matrices-paper.svg", "matrices-patient.svg", "protocols.svg", "beta.svg",
+        "grid-paper.svg", "grid-patient.svg", "matrices-paper.svg", "matrices-patient.svg",
+        "protocols.svg", "beta.svg",
     }  # fmt: skip
     assert {path.name for path in (clip / "figures").iterdir()} == {"strips-paper.svg", "strips-patient.svg"}
     grid = (event / "figures" / "grid-paper.svg").read_text(encoding="utf-8")
@@ -143,19 +149,22 @@ def test_figures_of_an_earlier_report_go(tmp_path: Path, quick_figures: None) ->
     assert {path.name for path in figures.iterdir()} == {"mine.svg"}
 
 
-@pytest.mark.parametrize("num_gammas", [1, 2, 5])
-@pytest.mark.parametrize("num_segments", [(16,), (2, 3, 4, 8, 16, 32)])
-@pytest.mark.parametrize("protocols", [("patient",), ("paper", "patient", "released")])
+@pytest.mark.parametrize(
+    ("num_aggregators", "num_segments", "num_gammas", "protocols"),
+    [
+        (1, (16,), 1, ("patient",)),
+        (2, (2, 16), 2, ("paper",)),
+        (4, (2, 3, 4, 8, 16, 32), 2, ("paper", "patient", "released")),
+        (3, (16,), 5, ("released", "patient")),
+    ],
+)
 def test_any_grid_gives_a_page(
-    num_gammas: int,
-    num_segments: tuple[int, ...],
-    protocols: tuple[str, ...],
-    tmp_path: Path,
-    quick_figures: None,
-) -> None:
+    num_aggregators: int, num_segments: tuple[int, ...], num_gammas: int, protocols: tuple[str, ...],
+    tmp_path: Path, quick_figures: None,
+) -> None:  # fmt: skip
     made_up_study.write_event_study(
         tmp_path,
-        aggregators=("mean", "lstm", "blstm", "transformer")[: num_gammas if num_gammas < 5 else 4],
+        aggregators=("mean", "lstm", "blstm", "transformer")[:num_aggregators],
         num_segments=num_segments,
         gammas=made_up_study.GAMMAS[-num_gammas:],
         protocols=protocols,
@@ -164,10 +173,10 @@ def test_any_grid_gives_a_page(
     )
     page = page_of(tmp_path)
     assert page.nested
-    assert "nan" not in re.findall(r"\w+", page.text)
+    assert not {"NaN", "nan", "None"} & set(re.findall(r"\w+", page.text))
 
 
-def test_one_protocol_cannot_tell_what_the_split_hides(tmp_path: Path, quick_figures: None) -> None:
+def test_one_protocol_cannot_tell_what_the_split_hides(tmp_path: Path, no_figures: None) -> None:
     made_up_study.write_event_study(tmp_path, protocols=("paper",), num_segments=(16,))
     text = page_of(tmp_path).text
     assert "How much the folds flatter is not known" in text
@@ -175,19 +184,19 @@ def test_one_protocol_cannot_tell_what_the_split_hides(tmp_path: Path, quick_fig
     assert "No setting was chosen inside the training patients under this protocol" in text
 
 
-def test_few_patients_have_no_intervals_but_a_reason(tmp_path: Path, quick_figures: None) -> None:
+def test_few_patients_have_no_intervals_but_a_reason(tmp_path: Path, no_figures: None) -> None:
     made_up_study.write_event_study(tmp_path, num_patients=4, num_segments=(16,), gammas=(4.0,))
     text = page_of(tmp_path).text
     assert "too few patients (4) for an interval" in text
     assert "that can be chance" in text
 
 
-def test_settings_without_result_are_counted(tmp_path: Path, quick_figures: None) -> None:
-    made_up_study.write_event_study(tmp_path, missing=13, undefined=True)
-    assert "14 of 60 settings have no result, whatever the folds." in page_of(tmp_path).text
+def test_settings_without_result_are_counted(tmp_path: Path, no_figures: None) -> None:
+    made_up_study.write_event_study(tmp_path, missing=3, undefined=True, num_segments=(8, 16))
+    assert "4 of 30 settings have no result, whatever the folds." in page_of(tmp_path).text
 
 
-def test_a_study_without_any_result_says_so(tmp_path: Path, quick_figures: None) -> None:
+def test_a_study_without_any_result_says_so(tmp_path: Path, no_figures: None) -> None:
     for content in ({"protocols": {}}, {"protocols": {"patient": {"rule": "patient", "cells": []}}}):
         write_json(tmp_path / "scores.json", {"kind": "study", "level": "event", **content})
         text = page_of(tmp_path).text
@@ -206,7 +215,7 @@ def test_a_study_without_any_result_says_so(tmp_path: Path, quick_figures: None)
     ],
 )
 def test_paired_differences_decide(
-    gap: float, low: float, expected: str, tmp_path: Path, quick_figures: None
+    gap: float, low: float, expected: str, tmp_path: Path, no_figures: None
 ) -> None:
     def change(scores: dict[str, Any]) -> None:
         for baseline in scores["protocols"]["patient"]["baselines"].values():
@@ -217,7 +226,7 @@ def test_paired_differences_decide(
     assert "Study better by setting chosen inside, points of accuracy" in text
 
 
-def test_folds_that_flatter_the_other_way_are_called_so(tmp_path: Path, quick_figures: None) -> None:
+def test_folds_that_flatter_the_other_way_are_called_so(tmp_path: Path, no_figures: None) -> None:
     def change(scores: dict[str, Any]) -> None:
         scores["flattery"]["metrics"]["accuracy"]["mean_difference"] = -0.012
 
@@ -234,7 +243,7 @@ def test_several_backbones_have_a_figure_each(tmp_path: Path, quick_figures: Non
             for index, cell in enumerate(protocol["cells"]):
                 cell["backbone"] = scores["grid"]["backbones"][index % 2]
 
-    page = edited(tmp_path, change, num_segments=(8, 16))
+    page = edited(tmp_path, change, aggregators=("lstm",), num_segments=(8, 16), gammas=(1.0,))
     assert "Backbone resnet34" in page.text
     assert "Backbone r2plus1d_34_8" in page.text
 
@@ -278,7 +287,7 @@ def test_every_seizure_stands_in_a_folded_table(clip: Path) -> None:
     assert text.count(">sz-059</th>") == 2
 
 
-def test_random_weights_are_said(tmp_path: Path, quick_figures: None) -> None:
+def test_random_weights_are_said(tmp_path: Path, no_figures: None) -> None:
     page = edited(tmp_path, lambda scores: scores["run"].update(weights="random"), num_segments=(16,))
     assert "Random weights." in page.text
 

@@ -48,9 +48,9 @@ def test_folds_of_the_same_kind_are_used(tiny: Tiny):
 
 def test_another_number_of_folds_than_asked_for_is_told(tiny: Tiny):
     told = "The folds file has 2 folds; folds.num_folds = 3 was not used."
-    assert told in plan_run(
-        config("folds.num_folds=3"), tiny.cohort, folds_file=tiny.run / "folds.json"
-    ).notes
+    assert (
+        told in plan_run(config("folds.num_folds=3"), tiny.cohort, folds_file=tiny.run / "folds.json").notes
+    )
     same = plan_run(config(), tiny.cohort, folds_file=tiny.run / "folds.json")
     assert not any("The folds file has" in note for note in same.notes)
 

@@ -1,0 +1,134 @@
+"""Studies from the command line: published features, interruptions, and the order of work."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from stopping import jobs_done
+from tiny import assert_same_files, call
+from tiny_study import VOLATILE, TinyStudy, clip_study, event_study
+
+INTERRUPTED, KILLED = 130, -9
+STOPS = (
+    (r"units/r2plus1d_34_8/examples\.npy$", 1, "kill"),
+    (r"clips-r2plus1d_34_8/fold-1\.safetensors$", 1, "interrupt"),
+    (r"lstm-n2-gamma1/fold-0\.json$", 1, "kill"),
+    (r"lstm-n4-gammainf/fold-1\.json$", 1, "kill"),
+    (r"patient/predictions\.tsv$", 1, "interrupt"),
+    (r"/scores\.json$", 1, "kill"),
+    (r"/report\.html$", 1, "kill"),
+)
+
+
+def test_a_study_that_is_stopped_again_and_again_gives_the_same_bytes(
+    study: TinyStudy, tmp_path: Path
+) -> None:
+    arguments = event_study(study.cohort, tmp_path / "event")
+    stops = [
+        {"arguments": arguments, "stop": {"file": file, "number": number, "how": how}}
+        for file, number, how in STOPS
+    ]
+    done = jobs_done([*stops, {"arguments": arguments}])
+    codes = [KILLED if how == "kill" else INTERRUPTED for _, _, how in STOPS]
+    assert [job["code"] for job in done] == [*codes, 0], done
+    assert_same_files(tmp_path / "event", study.event, without=VOLATILE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_number_of_workers_and_the_order_of_trainings_change_no_byte(
+    study: TinyStudy, tmp_path: Path, workers: int
+) -> None:
+    out = tmp_path / "event"
+    given = call(*event_study(study.cohort, out, "--workers", "1"))
+    assert given.exit_code == 0
+    ledger = out / "units" / "ledger"
+    shutil.rmtree(ledger)  # every training again, over the results of the others
+    given = call(*event_study(study.cohort, out, "--workers", str(workers)))
+    assert given.exit_code == 0
+    assert_same_files(out, study.event, without=VOLATILE)
+
+
+def test_a_raw_feature_set_is_imported_once_and_then_used_again(tmp_path: Path) -> None:
+    features, out = tmp_path / "set", tmp_path / "study"
+    made = call(
+        "synth",
+        "features",
+        features,
+        "--seizures",
+        12,
+        "--patients",
+        6,
+        "--minutes",
+        4,
+        "--progress",
+        "quiet",
+    )
+    assert made.exit_code == 0, made.text
+    arguments = event_study(
+        features, out, "--set", "grid.num_segments=[2]", "--set", "grid.aggregators=[mean]"
+    )
+    first = call(*arguments)
+    assert first.exit_code == 0, first.text
+    assert "Clips: one every 1 frames" in first.out
+    before = (out / "scores.json").read_bytes()
+    again = call(*arguments)
+    assert again.exit_code == 0, again.text
+    assert (out / "scores.json").read_bytes() == before
+    other = tmp_path / "other"
+    shutil.copytree(features, other)
+    (other / "seizures.csv").write_text((other / "seizures.csv").read_text() + "\n")
+    refused = call(*event_study(other, out))
+    assert refused.exit_code != 0
+    assert "began with another feature set" in refused.err
+
+
+@pytest.mark.parametrize("given", [(), ("--cohort", "c", "--features", "f")])
+def test_a_run_needs_videos_or_features(tmp_path: Path, given: tuple[str, ...]) -> None:
+    refused = call("run", "gestures-2021-figure2", *given, "--out", tmp_path / "x")
+    assert refused.exit_code != 0
+    assert re.search(r"Give --cohort DIR \(videos\) or --features DIR .* got (neither|both)", refused.err)
+
+
+def test_the_plan_of_a_study_can_be_seen_without_computing(study: TinyStudy, tmp_path: Path) -> None:
+    shown = call(*event_study(study.cohort, tmp_path / "x", "--dry-run"))
+    assert shown.exit_code == 0
+    assert "8 configurations, each under paper, patient: 32 trainings of 3 epochs." in shown.out
+    assert "Next: the same command without --dry-run." in shown.out
+    assert not (tmp_path / "x" / "scores.json").exists()
+
+
+def test_one_protocol_is_enough(study: TinyStudy, tmp_path: Path) -> None:
+    out = tmp_path / "one"
+    given = call(*event_study(study.cohort, out, "--protocol", "released", "--set", "grid.num_segments=[2]"))
+    assert given.exit_code == 0, given.text
+    assert (out / "released" / "folds.json").exists()
+    assert "flatters" not in given.out
+    assert "not a medical device" in (out / "report.html").read_text()
+
+
+def test_a_study_folder_is_kept_from_other_settings(study: TinyStudy, tmp_path: Path) -> None:
+    out = tmp_path / "event"
+    shutil.copytree(study.event, out)
+    refused = call(*event_study(study.cohort, out, "--set", "training.epochs=4"))
+    assert refused.exit_code != 0
+    assert "holds a run with other settings (training.epochs was 3, now 4)" in refused.err
+
+
+def test_cells_of_a_study_can_be_compared(study: TinyStudy, tmp_path: Path) -> None:
+    first = f"{study.event / 'patient'}@mean-n2-gamma1"
+    second = f"{study.event / 'patient'}@lstm-n4-gammainf"
+    given = call("compare", first, second, "--out", tmp_path / "comparison")
+    assert given.exit_code == 0, given.text
+    assert (tmp_path / "comparison" / "report.html").exists()
+    across = call("compare", first, f"{study.event / 'paper'}@mean-n2-gamma1")
+    assert across.exit_code != 0
+    assert "--allow-different-folds" in across.err
+
+
+def test_no_row_of_the_table_can_be_had(study: TinyStudy, tmp_path: Path) -> None:
+    refused = call(*clip_study(study.cohort, tmp_path / "x", "--set", "grid.backbones=[resnet34]"))
+    assert refused.exit_code != 0
+    assert "No backbone has features" in refused.err
+    assert "resnet34" in refused.err

@@ -1,0 +1,179 @@
+"""A finished study against independent calculations from its own tables."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
+from tiny_study import TinyStudy
+
+from semioscope.core.formats import STUDY_PREDICTIONS
+from semioscope.core.tables import read_table
+
+PROTOCOLS = ("paper", "patient")
+CELLS = [f"{name}-n{n}-gamma{gamma}" for name in ("mean", "lstm") for n in (2, 4) for gamma in ("1", "inf")]
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    rows, problems = read_table(folder / "predictions.tsv", STUDY_PREDICTIONS)
+    assert not problems
+    return [dict(row.values) for row in rows]
+
+
+def scores_of(study: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((study / "scores.json").read_text())
+    return content
+
+
+def arrays(rows: list[dict[str, Any]], cell: str, level: str = "event") -> tuple[np.ndarray, np.ndarray]:
+    mine = [row for row in rows if row["cell"] == cell and row["level"] == level]
+    return np.array([row["y_true"] for row in mine]), np.array([float(row["y_score_TCS"]) for row in mine])
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_event_is_scored_once_in_the_fold_that_tests_it(study: TinyStudy, protocol: str) -> None:
+    folds = json.loads((study.event / protocol / "folds.json").read_text())["folds"]
+    fold_of = {event_id: fold["index"] for fold in folds for event_id in fold["test"]}
+    rows = rows_of(study.event / protocol)
+    for cell in CELLS:
+        mine = {row["event_id"]: row["fold"] for row in rows if row["cell"] == cell}
+        assert mine == fold_of
+    assert len(rows) == len(CELLS) * len(fold_of)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_scores_of_cells_are_those_of_their_predictions(study: TinyStudy, protocol: str) -> None:
+    rows, part = rows_of(study.event / protocol), scores_of(study.event)["protocols"][protocol]
+    assert [cell["cell"] for cell in part["cells"]] == CELLS
+    for cell in part["cells"]:
+        y_true, y_score = arrays(rows, cell["cell"])
+        called = (y_score >= 0.5).astype(int)
+        assert cell["accuracy"]["value"] == pytest.approx(accuracy_score(y_true, called))
+        assert cell["auroc"]["value"] == pytest.approx(roc_auc_score(y_true, y_score))
+        if called.any():
+            assert cell["f1"]["value"] == pytest.approx(f1_score(y_true, called))
+        assert cell["confusion"][0][1] == int(((y_true == 0) & (called == 1)).sum())
+        assert np.sum(cell["confusion"]) == len(y_true) == cell["num_events"]
+        assert len(cell["best_epochs"]) == 2
+        assert all(1 <= epoch <= 3 for epoch in cell["best_epochs"])
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_best_of_an_aggregator_has_the_highest_accuracy(study: TinyStudy, protocol: str) -> None:
+    part = scores_of(study.event)["protocols"][protocol]
+    for aggregator, name in part["best"].items():
+        own = [cell for cell in part["cells"] if cell["aggregator"] == aggregator]
+        best = next(cell for cell in own if cell["cell"] == name)
+        assert best["accuracy"]["value"] == max(cell["accuracy"]["value"] for cell in own)
+
+
+def test_the_setting_is_chosen_by_the_loss_inside_the_training_patients(study: TinyStudy) -> None:
+    parts = scores_of(study.event)["protocols"]
+    assert parts["paper"]["chosen_inside"] is None  # the tested fold chose the epochs there
+    inside = parts["patient"]["chosen_inside"]
+    rows = rows_of(study.event / "patient")
+    right = total = 0
+    for fold, name in inside["cells"].items():
+        losses = {
+            cell: json.loads((study.event / "units" / "patient" / cell / f"fold-{fold}.json").read_text())[
+                "validation_loss"
+            ]
+            for cell in CELLS
+        }
+        assert losses[name] == min(losses.values())
+        mine = [row for row in rows if row["cell"] == name and row["fold"] == int(fold)]
+        right += sum((float(row["y_score_TCS"]) >= 0.5) == row["y_true"] for row in mine)
+        total += len(mine)
+    assert inside["accuracy"]["value"] == pytest.approx(right / total)
+
+
+def test_what_the_split_flatters_is_the_difference_of_the_same_settings(study: TinyStudy) -> None:
+    content = scores_of(study.event)
+    flattery = content["flattery"]
+    assert (flattery["from"], flattery["to"]) == PROTOCOLS
+    accuracy = {
+        protocol: {
+            cell["cell"]: (cell["accuracy"]["value"], cell["last_epoch"]["accuracy"])
+            for cell in content["protocols"][protocol]["cells"]
+        }
+        for protocol in PROTOCOLS
+    }
+    differences = [accuracy["paper"][cell][0] - accuracy["patient"][cell][0] for cell in CELLS]
+    assert flattery["metrics"]["accuracy"]["mean_difference"] == pytest.approx(np.mean(differences))
+    chosen = [best - last for best, last in accuracy["paper"].values()]
+    assert flattery["selection"]["accuracy"] == pytest.approx(np.mean(chosen))
+    for row in flattery["metrics"]["accuracy"]["cells"].values():
+        assert row["difference"]["value"] == pytest.approx(row["from"] - row["to"])
+    told = " ".join(flattery["sentences"])
+    assert f"{100 * np.mean(differences):+.1f}".replace("-", "\N{MINUS SIGN}") in told
+    assert content["protocols"]["paper"]["shared_patients"] > 0
+    assert content["protocols"]["patient"]["shared_patients"] == 0
+
+
+def test_the_mean_of_clip_probabilities_is_a_yardstick(study: TinyStudy) -> None:
+    for protocol in PROTOCOLS:
+        found = scores_of(study.event)["protocols"][protocol]["baselines"]
+        assert set(found) == {"majority", "duration", "clip_mean"}
+        assert found["clip_mean"]["num_events"] == 14
+        assert "difference" in found["clip_mean"]
+
+
+def test_the_table_of_feature_extractors_has_a_row_per_backbone(study: TinyStudy) -> None:
+    content = scores_of(study.clip)
+    for protocol in PROTOCOLS:
+        rows = content["table1"]["protocols"][protocol]["rows"]
+        assert [row["title"] for row in rows] == ["R2D-34 (1)", "R(2+1)D-34 (8)"]
+        assert not rows[0]["available"]
+        assert "were imported" in rows[0]["reason"]
+        assert rows[1]["available"]
+        assert rows[1]["published"]["accuracy"]["median"] == 0.939
+        assert rows[1]["num_windows"] >= rows[1]["num_clips"] > 0
+    assert "not available: " in study.clip_text
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_values_of_the_table_are_those_of_the_predicted_clips(study: TinyStudy, protocol: str) -> None:
+    rows = rows_of(study.clip / protocol)
+    row = scores_of(study.clip)["table1"]["protocols"][protocol]["rows"][1]
+    by_event: dict[str, list[tuple[int, float]]] = {}
+    for one in rows:
+        if one["level"] == "clip":
+            by_event.setdefault(one["event_id"], []).append((one["y_true"], float(one["y_score_TCS"])))
+    accuracies = []
+    for event_id, pairs in by_event.items():
+        y_true, y_score = (np.array(values) for values in zip(*pairs, strict=True))
+        own = row["per_seizure"][event_id]
+        accuracies.append(((y_score >= 0.5) == y_true).mean())
+        assert own["accuracy"] == pytest.approx(accuracies[-1])
+        if y_true.any() and not y_true.all():
+            assert own["auc"] == pytest.approx(average_precision_score(y_true, y_score))
+    low, middle, high = np.quantile(accuracies, [0.25, 0.5, 0.75])
+    assert row["accuracy"]["median"] == pytest.approx(middle)
+    assert row["accuracy"]["iqr"] == pytest.approx(high - low)
+    assert row["accuracy"]["num"] == len(by_event) == 14
+
+
+def test_views_are_told_and_averaged(study: TinyStudy) -> None:
+    content = scores_of(study.event)
+    views = content["views"]
+    assert views["num_events"] == 14
+    units = [
+        json.loads(path.read_text())
+        for path in sorted((study.event / "units" / "paper").glob("mean-n2-gamma1/*.json"))
+    ]
+    means: dict[str, list[float]] = {}
+    for unit in units:
+        for row in unit["views"]:
+            means.setdefault(row["event_id"], []).append(row["scores"][1])
+    rows = {row["event_id"]: row for row in rows_of(study.event / "paper") if row["cell"] == "mean-n2-gamma1"}
+    for event_id, scores in means.items():
+        assert float(rows[event_id]["y_score_TCS"]) == pytest.approx(np.mean(scores), abs=1e-9)
+
+
+def test_a_report_stands_beside_the_scores(study: TinyStudy) -> None:
+    for folder in (study.event, study.clip):
+        page = (folder / "report.html").read_text()
+        assert "not a medical device" in page
+        assert "mean nothing clinically" in page
