@@ -16,7 +16,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,20 +111,47 @@ def epoch_against_network(*, rounds: int, num_segments: int = 16) -> dict[str, f
             data, None, aggregator=aggregator, training=training, segments=plan, num_classes=2, seed=0, epochs=num,
         )  # fmt: skip
 
-    with single_thread():
+    def products() -> None:
+        for (
+            x,
+            _,
+        ) in ready:  # what a step cannot do without: inputs times weights, and the gradient of the weights
+            rows = x.transpose(0, 1).reshape(-1, data.num_features)
+            gates = rows @ inputs.T
+            gates.T @ rows
+
+    inputs = torch.cat([p.detach() for name, p in model.named_parameters() if "weight_ih" in name])
+    with single_thread(), torch.no_grad():
         seconds = interleaved_medians(
-            {"network": network, "one epoch": epoch, "three epochs": lambda: epoch(3)}, rounds=rounds
+            {
+                "network": with_gradients(network),
+                "products": products,
+                "one epoch": with_gradients(epoch),
+                "three epochs": with_gradients(lambda: epoch(3)),
+            },
+            rounds=rounds,
         )
     own = (seconds["three epochs"] - seconds["one epoch"]) / 2  # without building the model
     return {
         "epoch_ms": 1000 * own,
         "network_ms": 1000 * seconds["network"],
         "epoch_over_network": own / seconds["network"],
+        "epoch_over_products": own / seconds["products"],
     }
 
 
+def with_gradients(function: Callable[[], None]) -> Callable[[], None]:
+    """Return the function with gradients on."""
+
+    def call() -> None:
+        with torch.enable_grad():
+            function()
+
+    return call
+
+
 @contextlib.contextmanager
-def peak_memory(*, every_seconds: float = 0.5) -> Iterator[list[float]]:
+def peak_memory(*, every_seconds: float = 10.0) -> Iterator[list[float]]:
     """Watch the memory of this process and its children; the list holds the highest sum in bytes."""
     highest, stop = [0.0], threading.Event()
 

@@ -204,7 +204,8 @@ def make_with_sound(path: Path, *, codec: str, seconds: float, sound_seconds: fl
             sound.sample_rate, sound.pts = 44_100, start
             packets += heard.encode(sound)
         for packet in sorted(
-            [*packets, *shown.encode(None), *heard.encode(None)], key=lambda one: (one.dts or 0) * one.time_base
+            [*packets, *shown.encode(None), *heard.encode(None)],
+            key=lambda one: (one.dts or 0) * one.time_base,
         ):
             container.mux_one(packet)
 

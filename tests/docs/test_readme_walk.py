@@ -8,9 +8,21 @@ import openpyxl
 import pytest
 from documents import Found, command_lines, inline
 from tiny import SETTINGS, call
+from tiny_study import FEATURES
 
 from semioscope.networks import backbone_spec
 from semioscope.video import VideoWriter
+
+STUDY = {
+    "gestures-2021-figure2": (
+        "training.epochs=2", "grid.clip_training.epochs=2", "folds.num_folds=2", "grid.num_segments=[16]",
+        "grid.gammas=[4]", "grid.aggregators=[mean, blstm]",
+    ),
+    "gestures-2021-table1": (
+        "training.epochs=2", "folds.num_folds=2", "grid.backbones=[motion]", "events.min_duration_seconds=0",
+    ),
+}  # fmt: skip
+"""Small settings that leave the commands after them true."""
 
 NOT_WALKED = ("demo",)
 """Tested with the command line itself."""
@@ -33,6 +45,7 @@ def place(tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEMIOSCOPE_STORE", str(tiny.store))
     monkeypatch.setenv("SEMIOSCOPE_WEIGHTS_URL", (tmp_path / "mirror").as_uri())
+    monkeypatch.setenv("SEMIOSCOPE_DATA_URL", "http://127.0.0.1:9")
     write_annotations(tmp_path / "annotations.xlsx")
     write_long_video(tmp_path / "seizure.mpg")
     return tmp_path
@@ -67,6 +80,7 @@ def test_the_walk_holds_the_main_commands():
     walked = [" ".join(found.words[1:3]) for found in WALK]
     assert walked[:3] == ["doctor", "cohort new", "cohort import"] or walked[0].startswith("doctor")
     assert {"cohort check", "cohort summary", "weights fetch", "run gestures-2021"} <= set(walked)
+    assert {"cohort fetch", "run gestures-2021-figure2", "run gestures-2021-table1"} <= set(walked)
 
 
 def test_the_readme_from_top_to_bottom(tiny, place):
@@ -74,7 +88,8 @@ def test_the_readme_from_top_to_bottom(tiny, place):
         if found.words[1:3] == ["cohort", "check"]:
             fill(tiny, place / "mycohort")
         follow(found, place)
-    assert (place / "myrun" / "report.html").exists()
+    for run in ("myrun", "figure2", "table1"):
+        assert (place / run / "report.html").exists()
     assert list((place / "prediction").glob("timeline-seizure*.svg"))
 
 
@@ -85,10 +100,22 @@ def follow(found: Found, place) -> None:
         assert shown.exit_code == 2
         assert backbone_spec(words[2]).weights.file_name in shown.err
         return
-    if words[0] == "run":
+    if words[:2] == ["cohort", "fetch"]:
+        shown = call(*words, "--progress", "quiet")
+        assert shown.exit_code != 0
+        assert f"{words[2]} could not be fetched" in shown.text
+        return
+    if words[:2] == ["synth", "features"]:
+        size = ("num_seizures", "num_patients", "minutes")
+        given = [str(word) for name in size for word in (f"--{name.removeprefix('num_')}", FEATURES[name])]
+        words += [*given, "--progress", "quiet"]
+    if words[:2] in (["run", "gestures-2021-figure2"], ["run", "gestures-2021-table1"]):
+        words += [word for setting in STUDY[words[1]] for word in ("--set", setting)]
+        words += ["--workers", "1", "--progress", "quiet"]
+    elif words[0] == "run":
         small = [word for setting in SETTINGS for word in ("--set", setting)]
         words += [*small, "--workers", "1"]
-    if words[0] in ("run", "predict") or words[:2] == ["cohort", "check"]:
+    if (words[0] in ("run", "predict") and "--progress" not in words) or words[:2] == ["cohort", "check"]:
         words += ["--progress", "quiet"]
     shown = call(*words)
     assert shown.exit_code == 0, f"{found}\n{shown.text}"

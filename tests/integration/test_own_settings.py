@@ -18,6 +18,7 @@ def test_own_folds_are_not_called_by_the_name_of_a_protocol(tiny: Tiny, tmp_path
         card = (bundle / "model_card.md").read_text()
         assert f"Cross-validated, protocol: {words}. The final model was trained on all events" in card
         page = (run / "report.html").read_text()
-        assert page.count(f"protocol: {words}") == 2  # the header and the folds
+        above = page[: page.index('<h2 id="settings">')]
+        assert above.count(f"protocol: {words}") == 2  # the header and the folds
         assert f'<th scope="row">Protocol</th><td class="id">{words}</td>' in page
         assert not re.search(r"protocol patient", page)

@@ -46,6 +46,7 @@ def command(
     from semioscope.core.progress import make_progress
     from semioscope.execution import make_executor
     from semioscope.features import BackboneChoice, default_store, extract, load_backbone, plan_extraction
+    from semioscope.networks import backbone_spec
     from semioscope.plans import ClipPlan
 
     display = make_progress(progress)
@@ -53,13 +54,14 @@ def command(
     read = read_cohort(cohort)
     selection = events_of(read, read_task(task), min_duration_seconds=min_duration_seconds)
     choice = BackboneChoice(name=backbone, weights=weights, engine=engine, precision=precision)
-    network = load_backbone(choice, fps=fps)
-    for note in network.notes:
-        display.message(note, level="warning")
+    spec = backbone_spec(backbone)
+    if any(recording.path is not None for recording in read.recordings.values()):
+        for note in load_backbone(choice, fps=fps).notes:
+            display.message(note, level="warning")
     plan = plan_extraction(
         read,
         selection.events,
-        ClipPlan(fps=fps, frames_per_clip=network.spec.frames_per_clip, stride=stride),
+        ClipPlan(fps=fps, frames_per_clip=spec.frames_per_clip, stride=stride),
         backbone=choice,
         store=default_store(cohort, store=store),
     )

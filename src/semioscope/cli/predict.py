@@ -86,9 +86,10 @@ def command(
         print(f"Tables and pictures: {out}")
         if seizures is None and (onset is None or offset is None):
             print("Where --onset or --offset was not given, the video's own beginning or end was taken.")
-        say_next(f"open {out / f'timeline-{done[0].event_id}.svg'} in a browser.")
+    look = f"open {out / f'timeline-{done[0].event_id}.svg'} in a browser" if done else ""
+    mend = "mend the failed ones, then the same command again" if failed else ""
+    say_next(f"{look}; {mend}." if look and mend else f"{look or mend}.")
     if failed:
-        say_next("mend the failed ones, then the same command again.")
         raise typer.Exit(1)
 
 
@@ -130,7 +131,8 @@ def describe(prediction: "Prediction", bundle: "Bundle") -> str:
     score, threshold = prediction.y_score[shown], bundle.facts.threshold
     told = f"probability {score:.2f}"
     if len(classes) == 2:
-        digits = 2 if f"{score:.2f}" != f"{threshold:.2f}" else 4
+        apart = (digits for digits in (2, 4, 6, 8) if f"{score:.{digits}f}" != f"{threshold:.{digits}f}")
+        digits = next(apart, 4)
         side = "at or above" if prediction.y_predicted == 1 else "below"
         told = f"probability of {classes[1]} {score:.{digits}f}, {side} the threshold {threshold:.{digits}f}"
     several = len({view.view for view in prediction.views}) < len(prediction.views)

@@ -44,41 +44,100 @@ def last_hidden(
     return states
 
 
-@dataclass(slots=True)
-class _Space:
-    """Memory of one pass, laid out as (direction, time, units, batch), and a view of it for every step.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """Views of the memory of one step, each (direction, units, batch) if not said otherwise.
 
     Args:
-        gates: Input, forget, cell and output gate, after their non-linearity.
-        errors: Gradients before the non-linearities.
-        hidden: Hidden states.
-        cell: Cell states.
-        squashed: tanh of the cell states.
-        by_unit: ``errors`` with units before time, for the products of the weight gradients.
-        buffers: Small memory: gradients of hidden and cell state, and two for in between.
+        gates: (direction, 4 units, batch): in, forget, new, out.
+        into_and_forget: Two of them, (direction, 2 units, batch).
+        into: Gate.
+        forget: Gate.
+        new: Gate.
+        out: Gate.
+        cell: Cell state.
+        squashed: Its tanh.
+        hidden: Hidden state.
+        errors: As ``gates``: gradients before the non-linearities.
+        from_cell: Those of in, forget and new, (direction, 3, units, batch).
+        from_hidden: That of out.
+        cell_per_hidden: What a change of the cell state does to the hidden state.
     """
 
     gates: torch.Tensor
-    errors: torch.Tensor
-    hidden: torch.Tensor
+    into_and_forget: torch.Tensor
+    into: torch.Tensor
+    forget: torch.Tensor
+    new: torch.Tensor
+    out: torch.Tensor
     cell: torch.Tensor
     squashed: torch.Tensor
-    by_unit: torch.Tensor
-    buffers: tuple[torch.Tensor, ...]
+    hidden: torch.Tensor
+    errors: torch.Tensor
+    from_cell: torch.Tensor
+    from_hidden: torch.Tensor
+    cell_per_hidden: torch.Tensor
 
-    @classmethod
-    def make(cls, directions: int, steps: int, units: int, batch: int) -> "_Space":
-        state = (directions, steps, units, batch)
-        wide = (directions, steps, 4 * units, batch)
-        return cls(
-            gates=torch.empty(wide),
-            errors=torch.empty(wide),
-            hidden=torch.empty(state),
-            cell=torch.empty(state),
-            squashed=torch.empty(state),
-            by_unit=torch.empty(directions, 4 * units, steps, batch),
-            buffers=tuple(torch.empty(directions, units, batch) for _ in range(3)),
+
+class _Space:
+    """Memory of one pass, laid out as (direction, time, units, batch), and views of it for every step.
+
+    Args:
+        directions: 1 or 2.
+        steps: Length of the sequences.
+        units: Hidden units per direction.
+        batch: Sequences.
+    """
+
+    def __init__(self, directions: int, steps: int, units: int, batch: int) -> None:
+        state, wide = (directions, steps, units, batch), (directions, steps, 4 * units, batch)
+        self.gates, self.errors = torch.empty(wide), torch.empty(wide)
+        self.hidden, self.cell, self.squashed, self.cell_per_hidden = (torch.empty(state) for _ in range(4))
+        self.by_unit = torch.empty(
+            directions, 4 * units, steps, batch
+        )  # errors, for the products over all steps
+        self.d_hidden, self.d_cell = (torch.empty(directions, units, batch) for _ in range(2))
+        self.steps = [self._step(step, units) for step in range(steps)]
+
+    def _step(self, step: int, units: int) -> _Step:
+        gates, errors = _at(self.gates, step), _at(self.errors, step)
+        into, forget, new, out = gates.split(units, dim=1)
+        return _Step(
+            gates=gates,
+            into_and_forget=gates[:, : 2 * units],
+            into=into,
+            forget=forget,
+            new=new,
+            out=out,
+            cell=_at(self.cell, step),
+            squashed=_at(self.squashed, step),
+            hidden=_at(self.hidden, step),
+            errors=errors,
+            from_cell=errors[:, : 3 * units].view(len(errors), 3, units, errors.shape[2]),
+            from_hidden=errors[:, 3 * units :],
+            cell_per_hidden=_at(self.cell_per_hidden, step),
         )
+
+    def fill_slopes(self) -> None:
+        """Put into ``errors`` what a change before each gate does to the cell (the last gate: hidden) state."""
+        into, forget, new, out = self.gates.chunk(4, dim=2)
+        of_into, of_forget, of_new, of_out = self.errors.chunk(4, dim=2)
+        sigmoid, tanh = torch.ops.aten.sigmoid_backward.grad_input, torch.ops.aten.tanh_backward.grad_input
+        sigmoid(new, into, grad_input=of_into)
+        tanh(into, new, grad_input=of_new)
+        sigmoid(self.squashed, out, grad_input=of_out)
+        tanh(out, self.squashed, grad_input=self.cell_per_hidden)
+        for direction in range(len(self.gates)):
+            later, earlier = _around(direction, len(self.steps))
+            here = of_forget[direction]
+            sigmoid(self.cell[direction, earlier], forget[direction, later], grad_input=here[later])
+            here[-1 if direction else 0].zero_()  # no state before the first step
+
+
+def _around(direction: int, steps: int) -> tuple[slice, slice]:
+    """Return the times that have a state before them, and the times of these states."""
+    later, earlier = slice(1, None), slice(steps - 1)
+    return (earlier, later) if direction else (later, earlier)
 
 
 _SPACES: dict[tuple[int, int, int, int], list[_Space]] = {}
@@ -98,77 +157,63 @@ class _LastHidden(torch.autograd.Function):
     def forward(ctx: Any, x: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
         directions = len(weights) // 4
         batch, steps, _ = x.shape
-        units = weights[1].shape[1]
-        shape = (directions, steps, units, batch)
+        shape = (directions, steps, weights[1].shape[1], batch)
         free = _SPACES.setdefault(shape, [])
-        space = free.pop() if free else _Space.make(*shape)
+        space = free.pop() if free else _Space(*shape)
         columns = x.permute(1, 2, 0)
         for direction in range(directions):
             w_ih = weights[4 * direction]
             torch.bmm(w_ih.expand(steps, -1, -1), columns, out=space.gates[direction])
-        bias = torch.stack([weights[4 * d + 2] + weights[4 * d + 3] for d in range(directions)]).unsqueeze(2)
-        w_hh = torch.stack([weights[4 * d + 1] for d in range(directions)])
-        for step in range(steps):
-            gates, cell, hidden = (_at(one, step) for one in (space.gates, space.cell, space.hidden))
-            gates += bias
-            if step:
-                gates.baddbmm_(w_hh, _at(space.hidden, step - 1))
-            gates[:, : 2 * units].sigmoid_()
-            gates[:, 2 * units : 3 * units].tanh_()
-            gates[:, 3 * units :].sigmoid_()
-            torch.mul(gates[:, :units], gates[:, 2 * units : 3 * units], out=cell)
-            if step:
-                cell.addcmul_(gates[:, units : 2 * units], _at(space.cell, step - 1))
-            squashed = torch.tanh(cell, out=_at(space.squashed, step))
-            torch.mul(gates[:, 3 * units :], squashed, out=hidden)
+            space.gates[direction] += (weights[4 * direction + 2] + weights[4 * direction + 3])[:, None]
+        w_hh = torch.stack([weights[4 * direction + 1] for direction in range(directions)])
+        before: _Step | None = None
+        for now in space.steps:
+            if before is not None:
+                now.gates.baddbmm_(w_hh, before.hidden)
+            now.into_and_forget.sigmoid_()
+            now.new.tanh_()
+            now.out.sigmoid_()
+            torch.mul(now.into, now.new, out=now.cell)
+            if before is not None:
+                now.cell.addcmul_(now.forget, before.cell)
+            torch.tanh(now.cell, out=now.squashed)
+            torch.mul(now.out, now.squashed, out=now.hidden)
+            before = now
         ctx.save_for_backward(x, w_hh)
         ctx.space, ctx.shape = space, shape
-        return hidden.transpose(1, 2).clone()
+        return space.steps[-1].hidden.transpose(1, 2).clone()
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, w_hh = ctx.saved_tensors
-        space, (directions, steps, units, batch) = ctx.space, ctx.shape
-        d_hidden, d_cell, between = space.buffers
+        space: _Space = ctx.space
+        directions, steps, units, batch = ctx.shape
+        d_hidden, d_cell = space.d_hidden, space.d_cell
         d_hidden.copy_(grads[0].transpose(1, 2))
         d_cell.zero_()
+        d_cell_per_gate = d_cell.unsqueeze(1)
         w_back = w_hh.transpose(1, 2)
+        space.fill_slopes()
         for step in reversed(range(steps)):
-            gates, errors, squashed = (_at(one, step) for one in (space.gates, space.errors, space.squashed))
-            inward, forget = gates[:, :units], gates[:, units : 2 * units]
-            new, outward = gates[:, 2 * units : 3 * units], gates[:, 3 * units :]
-            torch.mul(d_hidden, outward, out=between)
-            d_cell += torch.ops.aten.tanh_backward(between, squashed)
-            torch.mul(d_cell, new, out=errors[:, :units])
+            now = space.steps[step]
+            d_cell.addcmul_(d_hidden, now.cell_per_hidden)
+            now.from_cell.mul_(d_cell_per_gate)
+            now.from_hidden.mul_(d_hidden)
             if step:
-                torch.mul(d_cell, _at(space.cell, step - 1), out=errors[:, units : 2 * units])
-            else:
-                errors[:, units : 2 * units].zero_()
-            torch.mul(d_cell, inward, out=errors[:, 2 * units : 3 * units])
-            torch.mul(d_hidden, squashed, out=errors[:, 3 * units :])
-            for back, part, values in (
-                (torch.ops.aten.sigmoid_backward, slice(2 * units), gates[:, : 2 * units]),
-                (torch.ops.aten.tanh_backward, slice(2 * units, 3 * units), new),
-                (torch.ops.aten.sigmoid_backward, slice(3 * units, None), outward),
-            ):
-                back.grad_input(errors[:, part], values, grad_input=errors[:, part])
-            if step:
-                d_cell *= forget
-                torch.bmm(w_back, errors, out=d_hidden)
+                d_cell.mul_(now.forget)
+                torch.bmm(w_back, now.errors, out=d_hidden)
         space.by_unit.copy_(space.errors.transpose(1, 2))
-        found: list[torch.Tensor | None] = [None]
         rows = x.transpose(0, 1).reshape(steps * batch, -1)
+        d_inputs = space.by_unit.view(directions * 4 * units, steps * batch) @ rows
         states = space.hidden.transpose(2, 3).contiguous()
+        found: list[torch.Tensor | None] = [None]
         for direction in range(directions):
             errors = space.by_unit[direction]
-            # the state before a step is the one at the time before it, or after it for the backward direction
-            later, before = slice(1, None), slice(steps - 1)
-            if direction:
-                later, before = before, later
+            later, earlier = _around(direction, steps)
             d_bias = errors.sum(dim=(1, 2))
             found += [
-                errors.reshape(4 * units, -1) @ rows,
-                errors[:, later].reshape(4 * units, -1) @ states[direction, before].reshape(-1, units),
+                d_inputs[4 * units * direction : 4 * units * (direction + 1)],
+                errors[:, later].reshape(4 * units, -1) @ states[direction, earlier].reshape(-1, units),
                 d_bias,
                 d_bias.clone(),
             ]

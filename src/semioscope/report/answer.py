@@ -115,7 +115,7 @@ def _lead(classes: list[str], accuracy: Mapping[str, Any], patients: float) -> s
     interval = interval_text("accuracy", accuracy)
     who = f" over {plural(patients, 'patient')}" if math.isfinite(patients) else ""
     if not interval:
-        note = str(accuracy.get("note") or "no interval was computed")
+        note = str(accuracy.get("note") or "no interval was computed").removeprefix("No interval: ")
         return f"{task} Accuracy {value}{who}; there is no interval: {note.rstrip('.')}."
     return f"{task} Accuracy {value} (95 % interval {interval}{who})."
 

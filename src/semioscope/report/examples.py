@@ -12,7 +12,7 @@ import numpy as np
 
 from semioscope.report.inputs import Row, RunTables, as_float, as_list, as_mapping, class_name
 from semioscope.report.timeline import TimelineView, timeline_figure
-from semioscope.report.wording import UNDEFINED, clock_text, lowered, percent, seconds_text
+from semioscope.report.wording import UNDEFINED, clock_text, lowered, percent, percent_beside, seconds_text
 
 _MOST_PICTURES_PER_VIEW = 16
 
@@ -105,7 +105,7 @@ def make_example(tables: RunTables, event: Mapping[str, Any], *, folder: Path | 
         event_id=event_id,
         patient_id=str(event.get("patient_id", "?")),
         truth=class_name(event.get("y_true"), classes),
-        score=percent(event.get("score")),
+        score=percent_beside(event.get("score"), scores.get("threshold")),
         correct=correct if isinstance(correct, bool) else None,
         baselines=_baseline_words(tables, event_id, positive),
         svg=svg,

@@ -16,6 +16,7 @@ from semioscope.report.people import folds_figure, patients_figure
 from semioscope.report.rendering import render
 from semioscope.report.sections import (
     cohort_rows,
+    comparison_notes,
     comparison_rows,
     event_rows,
     flat,
@@ -64,6 +65,7 @@ def _context(tables: RunTables, folder: Path) -> dict[str, Any]:
         for group, names in groups(scores).items()
     }
     drawn = frozenset(example.event_id for group in examples.values() for example in group)
+    comparison = comparison_rows(scores)
     cohort = as_mapping(scores.get("cohort"))
     calibration = as_mapping(scores.get("calibration"))
     return {
@@ -73,7 +75,8 @@ def _context(tables: RunTables, folder: Path) -> dict[str, Any]:
         "threshold": scores.get("threshold"),
         "fitted_threshold": scores.get("fitted_threshold"),
         "answer": answer(tables),
-        "comparison": comparison_rows(scores),
+        "comparison": comparison,
+        "comparison_notes": comparison_notes(comparison),
         "baseline_notes": yardstick_notes(scores),
         "metrics": metric_rows(scores),
         "cohort": cohort,

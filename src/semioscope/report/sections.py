@@ -1,7 +1,7 @@
 """What each table of the report shows, row by row, ready for the page."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from semioscope.report.answer import baselines_in_order
@@ -16,7 +16,7 @@ from semioscope.report.wording import (
     difference_text,
     estimate_cell,
     number,
-    percent,
+    percent_beside,
     seconds_text,
 )  # fmt: skip
 
@@ -24,8 +24,12 @@ COMPARED = ("accuracy", "balanced_accuracy", "f1", "auroc")
 
 
 def comparison_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the first table: the model, then each baseline, with the difference in accuracy."""
-    rows = [
+    """Return the first table: the model, then each baseline, with the difference in accuracy.
+
+    A sentence that says why a cell has no interval is too long for the cell: the cell has its ``mark``, and the
+    sentences are those of ``comparison_notes``.
+    """
+    rows: list[dict[str, Any]] = [
         {
             "title": "This model",
             "cells": _compared(as_mapping(scores.get("event"))),
@@ -43,7 +47,30 @@ def comparison_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "note": str(difference.get("note") or ""),
             }
         )
+    marks = {note: mark for mark, note in comparison_notes(rows)}
+    for row in rows:
+        marked: list[dict[str, Any]] = [row, *row["cells"]]
+        for cell in marked:
+            cell["mark"] = marks.get(_told_below(cell), "")
     return rows
+
+
+def comparison_notes(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return the mark and the text of each sentence below the first table, in the order of the cells."""
+    cells = [cell for row in rows for cell in (*row["cells"], row)]
+    notes = dict.fromkeys(note for cell in cells if (note := _told_below(cell)))
+    return [(_mark(position), note) for position, note in enumerate(notes)]
+
+
+def _told_below(cell: Mapping[str, Any]) -> str:
+    """Return what is told of a cell below the table: why it has no interval."""
+    return "" if cell.get("interval") else str(cell["note"])
+
+
+def _mark(position: int) -> str:
+    """Return a, b, ... z, aa, ab, ...; a number in small print would look like an exponent."""
+    before, last = divmod(position, 26)
+    return (_mark(before - 1) if before else "") + chr(ord("a") + last)
 
 
 def yardstick_notes(scores: Mapping[str, Any]) -> list[str]:
@@ -137,6 +164,7 @@ def event_rows(tables: RunTables, *, drawn: frozenset[str]) -> list[dict[str, An
     """Return one row per event; ``drawn`` are the ids whose timeline stands in the report."""
     scores = tables.scores
     classes = [str(name) for name in as_list(scores.get("classes"))]
+    threshold = scores.get("threshold")
     fold_of = {
         str(name): fold.get("index", "")
         for fold in map(as_mapping, as_list(tables.folds.get("folds")))
@@ -159,7 +187,7 @@ def event_rows(tables: RunTables, *, drawn: frozenset[str]) -> list[dict[str, An
                 "patient_id": str(event.get("patient_id", "?")),
                 "fold": fold_of.get(event_id, ""),
                 "truth": class_name(event.get("y_true"), classes),
-                "score": percent(event.get("score")),
+                "score": percent_beside(event.get("score"), threshold),
                 "score_sort": as_float(event.get("score")),
                 "call": {True: "right", False: "wrong"}.get(correct, UNDEFINED)
                 if isinstance(correct, bool)
@@ -167,7 +195,8 @@ def event_rows(tables: RunTables, *, drawn: frozenset[str]) -> list[dict[str, An
                 "duration": seconds_text(duration),
                 "duration_sort": duration,
                 "views": [
-                    f"{view.get('view') or view.get('recording_id', '?')} {percent(view.get('score'), 0)}"
+                    f"{view.get('view') or view.get('recording_id', '?')} "
+                    + percent_beside(view.get("score"), threshold, 0)
                     + (" (scored only)" if view.get("use") == "evaluate" else "")
                     for view in views
                 ],

@@ -17,9 +17,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from semioscope.report.style import INK, SOFT, class_colour, drawing, finish, shortened
-from semioscope.report.wording import clock_text, number, plural, seconds_text
+from semioscope.report.wording import clock_text, number, number_beside, percent_beside, plural, seconds_text
 
-_PANEL_INCHES, _GAP_INCHES, _TOP_INCHES, _BOTTOM_INCHES = 1.35, 0.52, 0.46, 0.74
+_PANEL_INCHES, _GAP_INCHES, _TOP_INCHES, _BOTTOM_INCHES = 1.35, 0.52, 0.74, 0.74
 _WIDTH_INCHES, _LEFT_INCHES, _RIGHT_INCHES = 6.8, 0.78, 0.12
 
 
@@ -127,6 +127,15 @@ def timeline_figure(
         )
         unknown = any(not np.isfinite(view.score_clip).all() for view in views)
         _legend(figure, y=0.144 / height, marked=marked, unknown=unknown)
+        figure.text(
+            _LEFT_INCHES / _WIDTH_INCHES,
+            1 - 0.2 / height,
+            f"{shortened(title, 40)}: probability of {shortened(positive_class, 24)}, "
+            f"threshold {_threshold_text(threshold)}",
+            va="center",
+            color=INK,
+            fontsize=10,
+        )
         return finish(
             figure,
             name=name,
@@ -178,7 +187,8 @@ def _draw_view(axes: Axes, view: TimelineView, *, low: float, high: float, thres
         markersize=5,
         zorder=5,
     )
-    label = view.name if math.isnan(view.score) else f"{view.name}: {100 * view.score:.0f} %"
+    share = percent_beside(view.score, threshold, 0).replace("\xa0", " ")
+    label = view.name if math.isnan(view.score) else f"{view.name}: {share}"
     axes.set_title(
         label, loc="left", fontsize=9.5, fontweight="bold", pad=17 if view.onset_seconds is not None else 5
     )
@@ -243,13 +253,18 @@ def _describe(view: TimelineView, positive_class: str, threshold: float) -> str:
     known = np.flatnonzero(np.isfinite(view.score_prefix))
     if known.size:
         last = float(view.score_prefix[known[-1]])
-        parts.append(f"probability of {positive_class} {number(last)} at the end")
+        parts.append(f"probability of {positive_class} {number_beside(last, threshold)} at the end")
         above = known[view.score_prefix[known] >= threshold]
         if above.size:
             first = float(view.end_seconds[above[0]]) - view.zero_seconds
             parts.append(f"at or above the threshold first after {seconds_text(first)}")
         else:
-            parts.append("never above the threshold")
+            parts.append(f"always below the threshold {_threshold_text(threshold)}")
     else:
         parts.append("no probability is known")
     return ", ".join(parts) + "."
+
+
+def _threshold_text(threshold: float) -> str:
+    """Return a threshold with two digits, or four where two would be another number."""
+    return number(threshold, 2 if math.isclose(threshold, round(threshold, 2), abs_tol=1e-9) else 4)

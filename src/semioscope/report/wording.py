@@ -62,6 +62,29 @@ def percent(value: object, digits: int = 1) -> str:
     return f"{100 * plain:.{digits}f}\xa0%" if math.isfinite(plain) else UNDEFINED
 
 
+def percent_beside(value: object, threshold: object, digits: int = 1) -> str:
+    r"""Return a fraction as a percentage, with as many digits as tell it from a threshold that it is not.
+
+    Examples:
+        >>> percent_beside(0.4, 0.5), percent_beside(0.49996, 0.5), percent_beside(0.5, 0.5)
+        ('40.0\xa0%', '49.996\xa0%', '50.0\xa0%')
+    """
+    return percent(value, _digits_beside(value, threshold, least=digits, most=7, scale=100))
+
+
+def number_beside(value: object, threshold: object, digits: int = 2) -> str:
+    """Return a number with as many digits as tell it from a threshold that it is not, or *undefined*."""
+    return number(value, _digits_beside(value, threshold, least=digits, most=9, scale=1))
+
+
+def _digits_beside(value: object, threshold: object, *, least: int, most: int, scale: float) -> int:
+    one, other = scale * as_float(value), scale * as_float(threshold)
+    if one == other or not (math.isfinite(one) and math.isfinite(other)):
+        return least
+    apart = (digits for digits in range(least, most) if f"{one:.{digits}f}" != f"{other:.{digits}f}")
+    return next(apart, most)
+
+
 def points(value: object) -> str:
     """Return a difference of fractions in percentage points with its sign, or *undefined*."""
     plain = as_float(value)

@@ -149,10 +149,14 @@ def _inner_threshold(
         )
         for name in ("accuracy", "balanced_accuracy", "f1", "sensitivity", "specificity")
     }
+    low, high, usual = (f"{value:.2f}" for value in (min(known), max(known), THRESHOLD))
+    if low == high == usual:
+        return scores, ""
+    told = low if low == high else f"{low} to {high}"
     accuracy, balanced = (100 * scores[name]["value"] for name in ("accuracy", "balanced_accuracy"))
     note = (
-        f"With the threshold chosen inside the training patients of each fold ({min(known):.2f} to {max(known):.2f} "
-        f"instead of {THRESHOLD:g}), accuracy is {accuracy:.1f} % and balanced accuracy {balanced:.1f} %."
+        f"With the threshold chosen inside the training patients of each fold ({told} instead of {usual}), "
+        f"accuracy is {accuracy:.1f} % and balanced accuracy {balanced:.1f} %."
     )
     return scores, note
 

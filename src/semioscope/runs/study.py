@@ -138,7 +138,7 @@ def _perform(
     if len(unavailable) == len(plan.backbones):
         reasons = " ".join(dict.fromkeys(unavailable.values()))
         raise StoreError(f"No backbone has features, so there is nothing to train on. {reasons}")
-    traits = _yardsticks(plan, runner, progress, failures)
+    traits = {} if is_clip else _yardsticks(plan, runner, progress, failures)
     log_event(folder, "features", seconds=round(time.monotonic() - began, 1))
 
     tasks = [] if is_clip else fold_tasks(plan, folder, unavailable)

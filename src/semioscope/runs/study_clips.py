@@ -86,7 +86,11 @@ class ClipStudy:
         ]
         if not table.views:
             reasons = list(dict.fromkeys(failure.message for failure in [*failures, *found]))
-            return " ".join(reasons[:2]) or "no event of the cohort has a clip"
+            if not reasons:
+                return "no event of the cohort has a clip"
+            more = len({failure.recording_id for failure in [*failures, *found]}) - 1
+            others = f" The same holds for {more} more recordings." if more > 0 else ""
+            return f"{reasons[0]}{others}"
         if self.only:
             failures += found
         elif found:

@@ -60,7 +60,10 @@ def write_study_tables(folder: Path, results: StudyResults) -> None:
                 continue
             rows += [{"cell": cell.name, **row} for row in own]
         write_table(folder / protocol / "predictions.tsv", STUDY_PREDICTIONS, rows)
-        write_baselines(folder / protocol / "baselines.tsv", _baselines(results, protocol), classes=classes)
+        if not results.clips.only:
+            write_baselines(
+                folder / protocol / "baselines.tsv", _baselines(results, protocol), classes=classes
+            )
 
 
 def study_scores(results: StudyResults) -> dict[str, Any]:

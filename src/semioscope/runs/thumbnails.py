@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float64, Int64, UInt8
 
 from semioscope.core.errors import SemioscopeError
 from semioscope.core.files import write_bytes
@@ -26,8 +26,8 @@ def write_thumbnails(
 ) -> list[Path]:
     """Write ``thumbnails/<event>__<recording>__<segment>.jpg`` for the events that the report shows.
 
-    The clips that mattered are those whose own score is the most extreme in the direction of the decision. A
-    picture that cannot be read is left out; the failure of its recording has been told.
+    The clips that mattered are those whose own score is the most extreme in the direction of the decision; none
+    is shown twice. A picture that cannot be read is left out; the failure of its recording has been told.
     """
     mode = plan.config.report.thumbnails
     written: list[Path] = []
@@ -48,7 +48,7 @@ def _written(run: Path, plan: RunPlan, scores: Mapping[str, Any], views: Sequenc
         if event_id not in wanted:
             continue
         own = np.array(view.row["clip"])[:, predicted[event_id]]
-        segments = np.sort(np.argsort(-own, kind="stable")[:PICTURES_PER_VIEW])
+        segments = _most_telling(own, np.array(view.row["start_seconds"]))
         try:
             pictures = _pictures(plan, view, segments)
         except SemioscopeError:
@@ -59,6 +59,19 @@ def _written(run: Path, plan: RunPlan, scores: Mapping[str, Any], views: Sequenc
             write_bytes(path, _jpeg(blurred(picture) if mode == "blurred" else picture))
             written.append(path)
     return written
+
+
+def _most_telling(
+    scores: Float64[np.ndarray, " num_segments"], start_seconds: Float64[np.ndarray, " num_segments"]
+) -> Int64[np.ndarray, " num_pictures"]:
+    """Return the segments of the highest scores, in the order of time; a clip counts once.
+
+    The segments of a short event, or of one with holes, can share a clip.
+    """
+    order = np.argsort(-scores, kind="stable")
+    _, first = np.unique(start_seconds[order], return_index=True)
+    chosen: Int64[np.ndarray, " num_pictures"] = np.sort(order[np.sort(first)[:PICTURES_PER_VIEW]])
+    return chosen
 
 
 def blurred(picture: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:

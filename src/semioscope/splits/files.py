@@ -175,7 +175,9 @@ def _check_validation(path: Path, selection: str, fold: Fold, trainable: set[str
 def _notes(record: _PlanRecord) -> tuple[str, ...]:
     """Return the notes of a file; which folds choose nothing is told by the folds, not by what a note says."""
     empty = [fold.index for fold in record.folds if not fold.validation]
-    wanted = [unsplit_note(empty, reason) for reason in _UNSPLIT] if record.selection == "inner" and empty else []
+    wanted = (
+        [unsplit_note(empty, reason) for reason in _UNSPLIT] if record.selection == "inner" and empty else []
+    )
     if any(note in record.notes for note in wanted):
         return tuple(record.notes)
     return (*(note for note in record.notes if not note.endswith(_UNSPLIT)), *wanted[1:])

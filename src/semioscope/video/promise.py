@@ -88,7 +88,9 @@ def _begin(stream: FrameStream, first_tick: int) -> int:
 def _last_stamp_seconds(path: Path, from_tick: int) -> float:
     """Return the latest stamp of all streams of a file, in container time; it is looked for behind a time."""
     last = _listed_last(path, from_tick)
-    return last if math.isfinite(last) else _listed_last(path, None)  # not every container lands where it is sent
+    return (
+        last if math.isfinite(last) else _listed_last(path, None)
+    )  # not every container lands where it is sent
 
 
 def _listed_last(path: Path, from_tick: int | None) -> float:

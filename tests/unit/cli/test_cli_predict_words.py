@@ -39,6 +39,11 @@ def test_cautions_follow_the_model(tiny):
             0.58,
             "FOS (probability of TCS 0.5799, below the threshold 0.5800; calibrated 0.27; views: ",
         ),
+        (
+            0.579999,
+            0.58,
+            "FOS (probability of TCS 0.579999, below the threshold 0.580000; calibrated 0.27; views: ",
+        ),
         (0.58, 0.58, "TCS (probability of TCS 0.5800, at or above the threshold 0.5800; calibrated 0.27"),
     ],
 )
@@ -72,6 +77,17 @@ def test_without_any_prediction_there_is_nothing_to_open(tiny, tmp_path, name):
     assert f"{name[:-4]}: failed. {name} must be a video" in shown.out
     assert "timeline" not in shown.out
     assert shown.out.splitlines()[-1] == "Next: mend the failed ones, then the same command again."
+
+
+def test_one_success_and_one_failure_lead_to_one_next_step(tiny, tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    videos = (tiny.held_out, tmp_path / "text.mp4")
+    shown = call("predict", *videos, "--model", tiny.bundle, "--out", tmp_path / "p", "--progress", "quiet")
+    assert shown.exit_code == 1
+    (last,) = [line for line in shown.out.splitlines() if line.startswith("Next:")]
+    timeline = tmp_path / "p" / f"timeline-{tiny.held_out.stem}.svg"
+    assert last == (f"Next: open {timeline} in a browser; mend the failed ones, then the same command again.")
+    assert timeline.is_file()
 
 
 def test_it_says_when_the_times_were_not_given(tiny, tmp_path):

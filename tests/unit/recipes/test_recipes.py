@@ -60,7 +60,10 @@ def test_the_protocols_differ_where_they_should() -> None:
 def test_changed_folds_or_selection_are_no_longer_the_protocol(protocol: str) -> None:
     made = make_config(next(iter(RECIPES)), protocol=protocol)
     assert followed_protocol(made) == protocol
-    assert followed_protocol(apply_overrides(made, ["seed=7", "training.epochs=3", "folds.num_folds=4"])) == protocol
+    assert (
+        followed_protocol(apply_overrides(made, ["seed=7", "training.epochs=3", "folds.num_folds=4"]))
+        == protocol
+    )
     for changed in ("folds.rule=leave-one-patient-out", "selection.on=none"):
         assert followed_protocol(apply_overrides(made, [changed])) == f"own settings (from {protocol})"
 

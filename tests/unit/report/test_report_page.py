@@ -14,6 +14,7 @@ from semioscope.core.files import write_json, write_text
 from semioscope.report import write_report
 from semioscope.report.answer import answer
 from semioscope.report.inputs import read_run_tables
+from semioscope.report.sections import comparison_notes, comparison_rows
 
 _SPEC = importlib.util.spec_from_file_location("made_up_run", Path(__file__).with_name("made_up_run.py"))
 assert _SPEC is not None
@@ -173,6 +174,66 @@ def test_numbers_stand_where_they_belong(page):
                  "In fold 2 an inner split was impossible", "semioscope predict VIDEO",
                  "num_segments: 16", "packages.torch", "21 min 24 s"):  # fmt: skip
         assert " ".join(part.split()) in text, part
+
+
+def test_why_there_is_no_interval_stands_below_the_first_table(tmp_path, quick_figures):
+    same = (
+        "No interval: all 2000 resamples of the patients give the same value, so resampling cannot say more."
+    )
+    other = "No interval: there are no trials."
+
+    def change(scores):
+        for key in ("f1", "auroc"):
+            scores["event"][key] |= {"low": None, "high": None, "note": same}
+        scores["baselines"]["duration"]["f1"] |= {"low": None, "high": None, "note": same}
+        scores["baselines"]["majority"]["difference"]["accuracy"] |= {
+            "low": None,
+            "high": None,
+            "note": other,
+        }
+
+    made_up_run.write_run(tmp_path, num_patients=6, num_events=12, num_examples=1)
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    change(scores)
+    write_json(tmp_path / "scores.json", scores)
+    html = write_report(tmp_path).read_text(encoding="utf-8")
+    start = html.index('id="compared"')
+    table = html[html.index("<table>", start) : html.index("</table>", start)]
+    assert "No interval" not in table
+    assert "It never calls TCS" not in table
+    assert table.count('<a href="#why-a"') == 3
+    assert table.count('<a href="#why-b"') == table.count('<a href="#why-c"') == 1
+    below = Page(html[html.index("</table>", start) : html.index("Every metric", start)]).text
+    for text in (f"a {same}", "b It never calls TCS.", f"c {other}"):
+        assert text in below
+    rows = comparison_rows(scores)
+    assert [mark for mark, _ in comparison_notes(rows)] == ["a", "b", "c"]
+    assert rows[1]["mark"] == "c"
+
+
+def test_marks_go_on_after_the_alphabet():
+    rows = [{"cells": [{"note": str(number)} for number in range(60)], "note": ""}]
+    marks = [mark for mark, _ in comparison_notes(rows)]
+    assert [marks[place] for place in (0, 25, 26, 51, 52)] == ["a", "z", "aa", "az", "ba"]
+    assert len(set(marks)) == 60
+
+
+def test_a_threshold_that_rounds_to_the_usual_one_is_not_told(tmp_path, quick_figures):
+    for fitted, told in ((0.47, True), (0.503, False), (None, False)):
+        text = edited(tmp_path, lambda scores, fitted=fitted: scores.update(fitted_threshold=fitted)).text
+        assert ("Threshold of the final model" in text) == told
+
+
+def test_a_probability_near_the_threshold_can_be_told_from_it(tmp_path, quick_figures):
+    def change(scores):
+        scores["events"][0] |= {"score": 0.49997, "y_true": 1, "correct": False}
+        scores["events"][0]["views"][0]["score"] = 0.4999
+
+    text = edited(tmp_path, change).text
+    assert "probability of TCS 49.997 % \u00b7 called wrongly" in text
+    assert text.count("49.997 %") == 2  # the card and the table of all seizures
+    assert "49.99 %" in text
+    assert "50.0 %" not in text[text.index("Single seizures over time") : text.index("Failures and frames")]
 
 
 def test_same_files_same_bytes(run, tmp_path):
@@ -435,3 +496,15 @@ def test_too_few_patients_is_a_sentence(tmp_path):
         in text
     )
     assert "How sure this is cannot be said with so few patients" in text
+
+
+def test_the_reason_for_no_interval_is_not_said_twice(tmp_path):
+    def change(scores):
+        scores["event"]["accuracy"] = {
+            "value": 1.0,
+            "low": None,
+            "high": None,
+            "note": "No interval: all alike.",
+        }
+
+    assert "Accuracy 100.0 % over 6 patients; there is no interval: all alike." in answered(tmp_path, change)

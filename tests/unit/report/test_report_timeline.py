@@ -46,6 +46,22 @@ def test_marks_are_labelled_and_described():
     assert "at or above the threshold first after" in description
 
 
+def test_the_figure_says_what_it_shows():
+    assert "sz-1: probability of TCS, threshold 0.50" in draw(view())
+    assert "threshold 0.7737" in draw(view(), threshold=0.77366)
+    drawn = draw(view(), title="x" * 60, positive_class="y" * 60)
+    assert f"{'x' * 39}\u2026: probability of {'y' * 23}\u2026, threshold 0.50" in drawn
+
+
+def test_what_is_near_the_threshold_can_be_told_from_it():
+    near = np.full(8, 0.4996)
+    svg = draw(view(score=0.4996, score_prefix=near, score_clip=near))
+    assert "large: 49.96 %" in svg
+    assert "probability of TCS 0.4996 at the end, always below the threshold 0.50." in svg
+    assert "large: 50 %" in draw(view(score=0.5))
+    assert "large: 47 %" in draw(view(score=0.469))
+
+
 def test_no_clonic_onset():
     svg = draw(view(clonic_onset_seconds=None))
     assert "tG" not in svg

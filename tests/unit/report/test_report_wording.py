@@ -55,6 +55,29 @@ def test_intervals_carry_the_unit_of_their_metric():
     assert wording.difference_text({}) == "undefined"
 
 
+@given(value=st.floats(0, 1), threshold=st.sampled_from([0.5, 0.58, 0.123456]))
+def test_digits_beside_a_threshold(value, threshold):
+    apart = abs(value - threshold)
+    for text, plain in (
+        (wording.percent_beside(value, threshold), wording.percent(threshold, 7)),
+        (wording.number_beside(value, threshold), wording.number(threshold, 9)),
+    ):
+        shown = float(text.removesuffix("\xa0%")) / (100 if "%" in text else 1)
+        limit = float(plain.removesuffix("\xa0%")) / (100 if "%" in plain else 1)
+        assert shown == pytest.approx(value, abs=0.0051)
+        if apart > 1e-6:  # on the same side, and not equal
+            assert (shown > limit) == (value > threshold)
+            assert shown != limit
+
+
+def test_digits_far_from_a_threshold_are_few():
+    assert wording.percent_beside(0.7, 0.5) == "70.0\xa0%"
+    assert wording.percent_beside(0.5, 0.5, 0) == "50\xa0%"
+    assert wording.percent_beside(0.5, None) == "50.0\xa0%"
+    assert wording.percent_beside(None, 0.5) == "undefined"
+    assert wording.number_beside(0.5004, 0.5) == "0.5004"
+
+
 def test_infinite_numbers_are_named():
     assert [wording.number(value) for value in ("inf", -math.inf)] == ["infinite", "minus infinite"]
 

@@ -285,8 +285,23 @@ def test_all_one_class_is_refused():
 
 
 def test_loss_that_explodes_says_what_to_try():
-    with pytest.raises(ConfigError, match=r"lost in epoch \d+ of fold 3 .*learning_rate=1e\+37.*standardize"):
-        run(events(), events(), optimizer="sgd", learning_rate=1e38, fold=3)
+    with pytest.raises(ConfigError, match=r"lost in epoch \d+ of fold 3 .*learning_rate=100\).*standardize"):
+        run(events(scale=1e20), events(scale=1e20), optimizer="sgd", learning_rate=1e3, fold=3)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("epochs", 10**11),
+        ("epochs", True),
+        ("batch_size", 10**11),
+        ("learning_rate", 1e300),
+        ("weight_decay", 1e300),
+    ],
+)
+def test_settings_without_sense_are_refused_before_work_begins(setting, value):
+    with pytest.raises(ValueError, match=rf"{setting}\s+Input should be"):
+        TrainingConfig(**{setting: value})
 
 
 def test_damaged_features_are_named():

@@ -40,9 +40,7 @@ def test_a_whole_file_that_starts_late_is_whole(
 
 @pytest.mark.parametrize("suffix", list(_CODECS))
 @pytest.mark.parametrize(("seconds", "sound_seconds"), [(5.0, 8.0), (8.0, 3.0), (6.0, 6.0)])
-def test_sound_of_another_length_is_no_promise_of_pictures(
-    tmp_path, factory, suffix, seconds, sound_seconds
-):
+def test_sound_of_another_length_is_no_promise_of_pictures(tmp_path, factory, suffix, seconds, sound_seconds):
     path = tmp_path / f"sound{suffix}"
     factory.make_with_sound(path, codec=_CODECS[suffix], seconds=seconds, sound_seconds=sound_seconds)
     info = probe(path)
