@@ -76,7 +76,7 @@ def test_a_faulty_table_stops_the_run_before_it_begins(tiny: Tiny, tmp_path: Pat
 
 
 SETTINGS: dict[str, tuple[list[str], str]] = {
-    "protocol": (["--protocol", "papr"], "Unknown protocol 'papr'. Did you mean paper? Allowed: paper, patient."),
+    "protocol": (["--protocol", "papr"], "Unknown protocol 'papr'. Did you mean paper? Allowed: paper, patient, released."),
     "task": (["--task", "fos-tcs"], "Unknown task 'fos-tcs'. Did you mean fos-vs-tcs?"),
     "backbone": (["--set", "backbone.name=motin"], "Unknown backbone 'motin'. Did you mean motion?"),
     "engine": (["--engine", "onnx"], "backbone.engine must be 'auto', 'torch' or 'openvino', got 'onnx'."),
@@ -114,7 +114,7 @@ def test_a_wrong_setting_is_told_before_work_begins(tiny: Tiny, tmp_path: Path, 
 def test_unknown_recipe_option_and_command(tiny: Tiny, tmp_path: Path) -> None:
     done = call("run", "gestures-2012", "--cohort", tiny.cohort, "--out", tmp_path / "run")
     assert done.exit_code == FAILED
-    assert "Error: Unknown recipe 'gestures-2012'. Did you mean gestures-2021?" in done.err
+    assert "Error: Unknown recipe 'gestures-2012'. Did you mean gestures-2021 or" in done.err
     done = call("run", "gestures-2021", "--cohrt", tiny.cohort, "--out", tmp_path / "run")
     assert done.exit_code == FAILED
     assert "No such option: --cohrt" in done.err

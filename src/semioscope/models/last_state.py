@@ -101,7 +101,7 @@ class _Space:
 
     def _step(self, step: int, units: int) -> _Step:
         gates, errors = _at(self.gates, step), _at(self.errors, step)
-        into, forget, new, out = gates.split(units, dim=1)
+        into, forget, new, out = gates.chunk(4, dim=1)
         return _Step(
             gates=gates,
             into_and_forget=gates[:, : 2 * units],
