@@ -76,7 +76,10 @@ def test_a_faulty_table_stops_the_run_before_it_begins(tiny: Tiny, tmp_path: Pat
 
 
 SETTINGS: dict[str, tuple[list[str], str]] = {
-    "protocol": (["--protocol", "papr"], "Unknown protocol 'papr'. Did you mean paper? Allowed: paper, patient, released."),
+    "protocol": (
+        ["--protocol", "papr"],
+        "Unknown protocol 'papr'. Did you mean paper? Allowed: paper, patient, released.",
+    ),
     "task": (["--task", "fos-tcs"], "Unknown task 'fos-tcs'. Did you mean fos-vs-tcs?"),
     "backbone": (["--set", "backbone.name=motin"], "Unknown backbone 'motin'. Did you mean motion?"),
     "engine": (["--engine", "onnx"], "backbone.engine must be 'auto', 'torch' or 'openvino', got 'onnx'."),
