@@ -76,12 +76,23 @@ def test_a_raw_feature_set_is_imported_once_and_then_used_again(tmp_path: Path) 
     again = call(*arguments)
     assert again.exit_code == 0, again.text
     assert (out / "scores.json").read_bytes() == before
-    other = tmp_path / "other"
-    shutil.copytree(features, other)
-    (other / "seizures.csv").write_text((other / "seizures.csv").read_text() + "\n")
-    refused = call(*event_study(other, out))
+    vectors = sorted((features / "features_fpc_8_fps_15").glob("*/*.pth"))
+    vectors[0].write_bytes(vectors[1].read_bytes())
+    refused = call(*arguments)
     assert refused.exit_code != 0
-    assert "began with another feature set" in refused.err
+    assert "began with another feature set, or files of it changed" in refused.err
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("mine")
+    for settings, message in (
+        (("--dry-run",), "--dry-run needs a set that was imported"),
+        (("--set", "grid.backbones=[resnet43]"), "resnet43"),
+        ((), "holds other files"),
+    ):
+        refused = call(*event_study(features, foreign, *settings))
+        assert refused.exit_code != 0
+        assert message in refused.err
+        assert [path.name for path in foreign.iterdir()] == ["thesis.txt"]
 
 
 @pytest.mark.parametrize("given", [(), ("--cohort", "c", "--features", "f")])

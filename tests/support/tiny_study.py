@@ -4,10 +4,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from stopping import jobs_done
 from tiny import locked_file
+
+if TYPE_CHECKING:
+    from semioscope.runs.study_events import StudyResults
 
 FEATURES = {"num_seizures": 14, "num_patients": 7, "seed": 1, "minutes": 6}
 """Arguments of ``make_feature_cohort``."""
@@ -80,4 +84,35 @@ def shared_study(factory: pytest.TempPathFactory) -> TinyStudy:
                 path.write_text(job["text"])
     return TinyStudy(
         cohort=cohort, event=event, clip=clip, event_text=told[0].read_text(), clip_text=told[1].read_text()
+    )
+
+
+def results_of(study: TinyStudy) -> "StudyResults":
+    """Return what the trainings of the study of seizures gave, read from its files."""
+    from semioscope.core.files import read_json
+    from semioscope.evaluation import read_examples
+    from semioscope.recipes import read_config
+    from semioscope.runs import plan_study
+    from semioscope.runs.study_clips import ClipStudy
+    from semioscope.runs.study_events import StudyResults
+    from semioscope.runs.study_plan import training_name
+
+    plan = plan_study(read_config(study.event / "config.yaml"), study.cohort)
+    units = study.event / "units"
+    return StudyResults(
+        plan=plan,
+        tables={plan.backbones[0]: read_examples(units / plan.backbones[0])},
+        trainings={
+            training_name(protocol, cell, fold.index): read_json(
+                units / protocol / cell.name / f"fold-{fold.index}.json"
+            )
+            for protocol in plan.protocols
+            for cell in plan.cells
+            for fold in plan.folds_of(protocol).folds.folds
+        },
+        clips=ClipStudy(plan=plan, folder=units),
+        clip_tasks={},
+        unavailable={},
+        yardsticks={},
+        failures=(),
     )

@@ -76,6 +76,18 @@ def command(
         overrides.insert(0, f"clips.stride={IMPORTED_STRIDE}")
     config = chosen_config(recipe, protocol, task, overrides, settings or [])
     display = make_progress(progress)
+    if config.is_study:
+        from semioscope.runs import check_grid
+
+        check_grid(config)
+    if dry_run and features is not None and not (features / "recordings.tsv").exists():
+        from semioscope.core.errors import ConfigError
+
+        msg = (
+            f"--dry-run needs a set that was imported, so that nothing is computed. Give semioscope cohort import "
+            f"gestures-features {features} COHORT, then --features COHORT."
+        )
+        raise ConfigError(msg)
     folder = _cohort_folder(cohort, features, out, store=store, progress=display)
     do = _study if config.is_study else _run
     do(

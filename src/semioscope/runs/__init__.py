@@ -8,7 +8,7 @@ from semioscope.runs.predict import Prediction, PredictionRequest, predict_all, 
 from semioscope.runs.prediction_files import write_predictions_folder
 from semioscope.runs.run import perform_run
 from semioscope.runs.study import StudyOutcome, perform_study
-from semioscope.runs.study_plan import StudyPlan, plan_study
+from semioscope.runs.study_plan import StudyPlan, check_grid, plan_study
 
 __all__ = [
     "IMPORTED_STRIDE",
@@ -20,6 +20,7 @@ __all__ = [
     "RunPlan",
     "StudyOutcome",
     "StudyPlan",
+    "check_grid",
     "cohort_of_features",
     "perform_run",
     "perform_study",

@@ -1,15 +1,16 @@
 """A set of published features in place of a cohort with videos."""
 
+import os
 from pathlib import Path
 
 from semioscope.core.errors import ConfigError
-from semioscope.core.files import file_sha256, read_json, write_json
+from semioscope.core.files import digest, file_sha256, read_json, write_json
 from semioscope.core.formats import RECORDINGS
 from semioscope.core.progress import Progress
 from semioscope.features import import_gestures_features
 from semioscope.features.gestures_rows import CSV_FILE
-from semioscope.features.gestures_set import find_set
-from semioscope.runs.folder import RunFolder
+from semioscope.features.gestures_set import FEATURES_FOLDER, find_set
+from semioscope.runs.folder import RunFolder, working_in
 
 IMPORTED_STRIDE = 1
 """Published features have one vector per frame; using all of them costs nothing more."""
@@ -29,19 +30,34 @@ def cohort_of_features(source: Path, out: Path, *, store: Path | None, progress:
     Raises:
         CohortError: If the set is not whole.
         ConfigError: If the run folder was begun with another set.
-        StoreError: If the disk is full or a folder cannot be written.
+        StoreError: If the disk is full, a folder cannot be written, holds other things, or another run works in it.
     """
     if (source / RECORDINGS.file).exists():
         return source
-    folder = RunFolder(path=out).units / "cohort"
-    note = RunFolder(path=out).units / "features.json"
-    asked = {"seizures": file_sha256(find_set(source) / CSV_FILE)}
-    if note.exists():
-        if read_json(note) != asked:
-            msg = f"The run in {out} began with another feature set. Choose another --out."
-            raise ConfigError(msg)
-        return folder
-    imported = import_gestures_features(source, folder, store=store, force=True, progress=progress)
-    progress.message(imported.describe())
-    write_json(note, asked)
+    run = RunFolder(path=out)
+    folder, note = run.units / "cohort", run.units / "features.json"
+    with working_in(out):
+        asked = {"set": _state(find_set(source))}
+        if note.exists():
+            if read_json(note) != asked:
+                msg = (
+                    f"The run in {out} began with another feature set, or files of it changed. "
+                    "Choose another --out."
+                )
+                raise ConfigError(msg)
+            return folder
+        imported = import_gestures_features(source, folder, store=store, force=True, progress=progress)
+        progress.message(imported.describe())
+        write_json(note, asked)
     return folder
+
+
+def _state(root: Path) -> str:
+    """Return a digest of the table and of number, sizes and times of the files of every view."""
+    views = {}
+    for view in sorted((root / FEATURES_FOLDER).iterdir()):
+        if view.is_dir():
+            files = [entry.stat() for entry in os.scandir(view)]
+            times = max((file.st_mtime_ns for file in files), default=0)
+            views[view.name] = [len(files), sum(file.st_size for file in files), times]
+    return digest({"table": file_sha256(root / CSV_FILE), "views": views})

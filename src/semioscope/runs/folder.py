@@ -66,7 +66,7 @@ def working_in(path: Path) -> Iterator[None]:
         StoreError: If another run is working in it, it holds other things, or it cannot be written.
     """
     folder = RunFolder(path=path)
-    _refuse_foreign(folder)
+    refuse_foreign(folder)
     taken = f"Another run is working in {path}. Wait for its end, stop it, or choose another --out."
     with locked(folder.lock, wait=False, taken=taken):
         yield
@@ -88,7 +88,7 @@ def open_run(path: Path, config: RunConfig, *, cohort_hash: str, folds_digest: s
         StoreError: If the folder holds other things, or cannot be written.
     """
     folder = RunFolder(path=path)
-    _refuse_foreign(folder)
+    refuse_foreign(folder)
     if folder.config.exists():
         _same_run(folder, config, cohort_hash=cohort_hash, folds_digest=folds_digest)
     request = {"schema_version": SCHEMA_VERSION, "cohort_hash": cohort_hash, "folds": folds_digest}
@@ -99,7 +99,12 @@ def open_run(path: Path, config: RunConfig, *, cohort_hash: str, folds_digest: s
     return folder
 
 
-def _refuse_foreign(folder: RunFolder) -> None:
+def refuse_foreign(folder: RunFolder) -> None:
+    """Refuse a path that is a file, or a folder that holds other things than a run.
+
+    Raises:
+        StoreError: If it is.
+    """
     path = folder.path
     if path.exists() and not path.is_dir():
         msg = f"--out must be a folder, but {path} is a file. Choose another --out."

@@ -121,20 +121,14 @@ def plan_study(
         CohortError: As ``plan_run``.
         LeakageError: As ``plan_run``.
     """
+    cells = check_grid(config)
     protocols = config.grid.protocols or (config.protocol,)
-    for name in protocols:
-        if name not in PROTOCOLS:
-            raise ConfigError(unknown_name("value of grid.protocols", name, PROTOCOLS))
     if folds_file is not None and len(protocols) > 1:
         msg = (
             f"A folds file fits one protocol, but the study has {_listed(protocols)}. "
             "Add --set grid.protocols=[NAME]."
         )
         raise ConfigError(msg)
-    _refuse_repeats(config.grid)
-    cells = tuple(_cells(config))
-    for cell in cells:
-        check_names(cell.config)
     plans: dict[str, dict[str, RunPlan]] = {}
     for protocol in protocols:
         plans[protocol] = {}
@@ -145,6 +139,22 @@ def plan_study(
                     under_protocol(cell.config, protocol), cohort_folder, store=store, folds_file=folds_file
                 )
     return StudyPlan(config=config, cells=cells, plans=plans)
+
+
+def check_grid(config: RunConfig) -> tuple[Cell, ...]:
+    """Return the cells of a study, every name in them checked; nothing is read.
+
+    Raises:
+        ConfigError: If the grid names what does not exist, or a value comes twice.
+    """
+    for name in config.grid.protocols or (config.protocol,):
+        if name not in PROTOCOLS:
+            raise ConfigError(unknown_name("value of grid.protocols", name, PROTOCOLS))
+    _refuse_repeats(config.grid)
+    cells = tuple(_cells(config))
+    for cell in cells:
+        check_names(cell.config)
+    return cells
 
 
 def under_protocol(config: RunConfig, protocol: str) -> RunConfig:

@@ -93,13 +93,32 @@ def _event_content(results: StudyResults) -> dict[str, Any]:
     flattered = flattery(results, scored, last, best)
     gammas = sorted({cell.config.segments.gamma for cell in plan.cells} - {math.inf})
     x = np.linspace(0, 1, _POINTS_OF_A_DENSITY)
+    facts = study_facts(results)
     content = {
-        **study_facts(results),
+        **facts,
+        "notes": [*facts["notes"], *_lacking(results, protocols)],
         "beta": [{"gamma": gamma, "x": x.tolist(), "y": beta_density(gamma, x).tolist()} for gamma in gammas],
         "protocols": protocols,
         "flattery": flattered,
     }
     return {**content, "summary": _summary(content)}
+
+
+def _lacking(results: StudyResults, protocols: Mapping[str, Any]) -> list[str]:
+    """Return a sentence per protocol under which settings lack events."""
+    notes = []
+    for protocol, part in protocols.items():
+        wanted = len(results.plan.folds_of(protocol).folds.patient_of)
+        lacking = [cell for cell in part["cells"] if cell["num_events"] < wanted]
+        if lacking or len(part["cells"]) < len(results.plan.cells):
+            absent = len(results.plan.cells) - len(part["cells"])
+            fewest = min((cell["num_events"] for cell in lacking), default=wanted)
+            notes.append(
+                f"{protocol}: {len(lacking)} settings have no score for some of the {wanted} events (the fewest: "
+                f"{fewest}) and {absent} have none at all, as a fold could not be trained or a view gave no example. "
+                "Settings are compared on the events that both have; see the failures."
+            )
+    return notes
 
 
 def _clip_content(results: StudyResults) -> dict[str, Any]:
@@ -173,7 +192,10 @@ def _cell_content(
 
 
 def _best(cells: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the best cell of each aggregator: highest accuracy, then F1, then AUROC, then fewest segments."""
+    """Return the best cell of each aggregator: highest accuracy, then F1, then AUROC, then fewest segments.
+
+    A cell that lacks events, since a fold could not be trained, comes after all that have more.
+    """
     found: dict[str, Mapping[str, Any]] = {}
     for cell in cells:
         before = found.get(cell["aggregator"])
@@ -184,7 +206,11 @@ def _best(cells: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def _rank(cell: Mapping[str, Any]) -> tuple[float, ...]:
     values = [cell[name]["value"] for name in ("accuracy", "f1", "auroc")]
-    return (*(-math.inf if value != value else value for value in values), -cell["num_segments"])
+    return (
+        cell["num_events"],
+        *(-math.inf if value != value else value for value in values),
+        -cell["num_segments"],
+    )
 
 
 def _chosen_inside(

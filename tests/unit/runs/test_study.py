@@ -1,16 +1,18 @@
 """A finished study against independent calculations from its own tables."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
-from tiny_study import TinyStudy
+from tiny_study import TinyStudy, results_of
 
 from semioscope.core.formats import STUDY_PREDICTIONS
 from semioscope.core.tables import read_table
+from semioscope.runs.study_scores import study_scores
 
 PROTOCOLS = ("paper", "patient")
 CELLS = [f"{name}-n{n}-gamma{gamma}" for name in ("mean", "lstm") for n in (2, 4) for gamma in ("1", "inf")]
@@ -177,3 +179,23 @@ def test_a_report_stands_beside_the_scores(study: TinyStudy) -> None:
         page = (folder / "report.html").read_text()
         assert "not a medical device" in page
         assert "mean nothing clinically" in page
+
+
+def test_settings_that_lack_events_are_told_and_come_last(study: TinyStudy) -> None:
+    results = results_of(study)
+    lost = replace(
+        results,
+        trainings={
+            name: content
+            for name, content in results.trainings.items()
+            if not (name.startswith("patient lstm-n4") and name.endswith("fold 0"))
+        },
+    )
+    content = study_scores(lost)
+    part = content["protocols"]["patient"]
+    assert part["best"]["lstm"].startswith("lstm-n2")
+    told = "patient: 2 settings have no score for some of the 14 events"
+    assert any(note.startswith(told) for note in content["notes"])
+    both = content["flattery"]["metrics"]["accuracy"]["mean_difference"]
+    assert np.isfinite(both)
+    assert not any("no score for some" in note for note in study_scores(results)["notes"])
