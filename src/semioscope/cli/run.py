@@ -28,7 +28,9 @@ def command(
     ],
     protocol: Annotated[
         str | None,
-        typer.Option(help="patient (default) or paper: folds and selection as published.", metavar="NAME"),
+        typer.Option(
+            help="patient (default), paper or released: folds and selection as published.", metavar="NAME"
+        ),
     ] = None,
     task: Annotated[str | None, typer.Option(help="A task's name or a YAML file.", metavar="NAME")] = None,
     backbone: Annotated[
@@ -210,11 +212,11 @@ def _study(
     )
     say(outcome.describe())
     print(f"Report: {out / 'report.html'}")
-    first = out / plan.protocols[0]
-    names = [cell.name for cell in plan.cells]
+    first = plan.protocols[-1]
+    names = list(outcome.scores["protocols"][first]["best"].values())
     say_next(
-        f"open the report in a browser, then semioscope compare {first}@{names[0]} {first}@{names[-1]}"
-        if len(names) > 1 and config.examples.level == "event"
+        f"open the report in a browser, then semioscope compare {out / first}@{names[0]} {out / first}@{names[-1]}"
+        if len(names) > 1
         else "open the report in a browser"
     )
     if outcome.num_failures:

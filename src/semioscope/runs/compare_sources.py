@@ -120,6 +120,8 @@ def _cell_settings(
     cells = (protocols or {}).get(source.folder.name, {}).get("cells", [])
     found: Mapping[str, Any] = next((cell for cell in cells if cell.get("cell") == source.cell), {})
     own |= {key: found[part] for part, key in _SETTING_OF_CELL.items() if found.get(part) is not None}
+    if isinstance(scores, dict) and scores.get("level") == "clip":
+        own["backbone.name"] = source.cell  # where clips are examples a cell is a backbone
     return own | {
         "protocol": source.folder.name,
         "folds.rule": folds.rule,

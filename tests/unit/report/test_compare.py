@@ -187,7 +187,7 @@ def test_the_page_answers_first_and_is_whole(content, tmp_path):
         < page.text.index(sentence)
         < page.text.index("Side by side Per seizure")
     )
-    assert "Synthetic videos." in page.text
+    assert "Synthetic data." in page.text
     for row in content["disagreements"]:
         assert row["event_id"] in page.text
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"pair-1.svg", "pair-1-patients.svg"}
