@@ -261,5 +261,6 @@ def _no_folder(row: CsvRow, near: Sequence[str]) -> str:
         )
     return (
         f"must have a folder {row.seizure_id}_L or {row.seizure_id}_S in {FEATURES_FOLDER}, but has neither. Unpack "
-        "the data set again, or leave such rows out with --skip-unmatched."
+        "the data set again, or leave such rows out: semioscope cohort import gestures-features SET COHORT "
+        "--skip-unmatched, then use COHORT."
     )
