@@ -32,8 +32,9 @@ from semioscope.plans import SegmentPlan
 from semioscope.recipes import apply_overrides, make_config
 from semioscope.runs import plan_study
 from semioscope.runs.folder import open_run
+from semioscope.runs.run import event_examples
 from semioscope.runs.stored import StoredFeatures
-from semioscope.runs.study import event_examples, fold_tasks
+from semioscope.runs.study import fold_tasks
 from semioscope.training import LOSSES, OPTIMIZERS, TrainingConfig, epoch_batches, fit, single_thread
 
 WORKERS = 2

@@ -1,13 +1,10 @@
 """One self-contained HTML file from the tables of a comparison."""
 
-import base64
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from semioscope.core.errors import StoreError
@@ -16,6 +13,7 @@ from semioscope.report import compare_words as words
 from semioscope.report import wording
 from semioscope.report.compare_figures import DifferenceRow, differences_figure, patients_difference_figure
 from semioscope.report.inputs import as_float, as_list, as_mapping
+from semioscope.report.rendering import render
 from semioscope.report.style import shortened
 from semioscope.scoring import METRICS
 
@@ -39,22 +37,8 @@ def write_comparison(out: Path) -> Path:
         msg = f"{out / 'comparison.json'} must be what semioscope compare wrote. Give that command again."
         raise StoreError(msg)
     page = out / "report.html"
-    write_text(page, _render(_context(content, out / "figures")))
+    write_text(page, render("compare.html.j2", _context(content, out / "figures")))
     return page
-
-
-def _render(context: Mapping[str, Any]) -> str:
-    loader = PackageLoader("semioscope.report")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    for name in ("count", "number", "percent", "plural"):
-        environment.filters[name] = getattr(wording, name)
-    style, script = (loader.get_source(environment, name)[0] for name in ("report.css", "report.js"))
-    script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    template = environment.get_template("compare.html.j2")
-    text = template.render(**context, style=Markup(style), script=Markup(script), script_hash=script_hash)
-    return text.rstrip() + "\n"
 
 
 def _context(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from semioscope.evaluation import (
     write_examples,
 )
 from semioscope.execution import Ledger, make_executor, run_stage
-from semioscope.features import ExtractionPlan
+from semioscope.features import EventFeatures, ExtractionPlan
 from semioscope.runs.finish import RunOutcome, finish_run
 from semioscope.runs.folder import RunFolder, log_event, open_run, working_in
 from semioscope.runs.planning import RunPlan
@@ -79,7 +79,7 @@ def _perform(
         extract_stage(yardstick, runner, progress, "yardsticks", failures)
     log_event(folder, "features", seconds=round(time.monotonic() - began, 1))
 
-    table = _examples(plan, extraction, folder, failures)
+    table = event_examples(plan, StoredFeatures(extraction, failures), folder.units, failures)
     fold_runner = make_executor(executor, workers=workers, threads_per_worker=1)
     ledger = Ledger(folder.units / "ledger")
     tasks = _fold_tasks(plan, folder)
@@ -127,13 +127,16 @@ def refuse_shared_pictures(plan: RunPlan, extraction: ExtractionPlan) -> None:
             raise LeakageError(msg)
 
 
-def _examples(
-    plan: RunPlan, extraction: ExtractionPlan, folder: RunFolder, failures: list[Failure]
+def event_examples(
+    plan: RunPlan, features: Mapping[tuple[str, str], EventFeatures], folder: Path, failures: list[Failure]
 ) -> ExampleTable:
+    """Put the features of events into one file that every training reads; what gives none joins the failures.
+
+    Raises:
+        StoreError: If no event has features.
+    """
     names = {recording_id: recording.view for recording_id, recording in plan.cohort.recordings.items()}
-    table, left_out = build_examples(
-        plan.events, StoredFeatures(extraction, failures), plan=plan.clips, view_names=names
-    )
+    table, left_out = build_examples(plan.events, features, plan=plan.clips, view_names=names)
     failures += [
         Failure(
             recording_id=item.recording_id, event_id=item.event_id, stage="examples", message=item.message
@@ -144,7 +147,8 @@ def _examples(
         reasons = " ".join(dict.fromkeys(failure.message for failure in failures))
         msg = f"No event has features, so there is nothing to train on. {reasons}"
         raise StoreError(msg)
-    write_examples(table, folder.units)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_examples(table, folder)
     return table
 
 

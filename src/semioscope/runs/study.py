@@ -13,18 +13,15 @@ from semioscope.core.progress import Progress, format_seconds
 from semioscope.evaluation import (
     ExampleTable,
     FoldTask,
-    build_examples,
     examples_digest,
     run_clip_fold,
     run_fold,
-    write_examples,
 )
 from semioscope.execution import Ledger, Unit, make_executor, run_stage
 from semioscope.features import EventFeatures, ExtractionPlan
 from semioscope.runs.folder import RunFolder, log_event, open_run, working_in
-from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import Failure, write_failures
-from semioscope.runs.run import refuse_shared_pictures
+from semioscope.runs.run import event_examples, refuse_shared_pictures
 from semioscope.runs.stored import StoredFeatures, extract_stage
 from semioscope.runs.study_clips import ClipStudy, clip_tasks
 from semioscope.runs.study_events import StudyResults
@@ -132,7 +129,7 @@ def _perform(
                 unavailable[backbone] = reason
         if not is_clip:
             tables[backbone] = event_examples(
-                plan.folds_of(plan.protocols[0]), features, folder.units / backbone, missed
+                plan.plans[plan.protocols[0]][backbone], features, folder.units / backbone, missed
             )
         failures += [] if backbone in unavailable else missed
     if len(unavailable) == len(plan.backbones):
@@ -146,7 +143,6 @@ def _perform(
     units = _spread([task.unit() for task in tasks], [task.cost for task in tasks])
     clip_units = [task.unit() for task in clip_work]
     ledger = Ledger(folder.units / "ledger")
-    done: dict[str, Mapping[str, Any]] = {}
     for stage, function, stage_units in (
         ("clip classifiers", run_clip_fold, clip_units),
         ("trainings", run_fold, units),
@@ -190,31 +186,6 @@ def _extraction(plan: StudyPlan, backbone: str, clips: ClipStudy) -> ExtractionP
         refuse_shared_pictures(one, extraction)
     assert extraction is not None  # a study has at least one protocol
     return extraction
-
-
-def event_examples(
-    plan: RunPlan, features: Mapping[tuple[str, str], EventFeatures], folder: Path, failures: list[Failure]
-) -> ExampleTable:
-    """Put the features of events into one file that every training reads; what gives none joins the failures.
-
-    Raises:
-        StoreError: If no event has features.
-    """
-    names = {recording_id: recording.view for recording_id, recording in plan.cohort.recordings.items()}
-    table, left_out = build_examples(plan.events, features, plan=plan.clips, view_names=names)
-    failures += [
-        Failure(
-            recording_id=item.recording_id, event_id=item.event_id, stage="examples", message=item.message
-        )
-        for item in left_out
-    ]
-    if not table.views:
-        reasons = " ".join(dict.fromkeys(failure.message for failure in failures))
-        msg = f"No event has features, so there is nothing to train on. {reasons}"
-        raise StoreError(msg)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_examples(table, folder)
-    return table
 
 
 def _yardsticks(
