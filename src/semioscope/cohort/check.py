@@ -42,7 +42,8 @@ def check_cohort(
     """Return everything that is wrong with a cohort, tables first, then videos.
 
     The quick check reads the tables whole, the head of every video, the packet times of videos up to 10 minutes
-    and of the first minute of longer ones, and a fingerprint of each file. It never raises for what it finds.
+    and of the first minute of longer ones, a few depth frames, and a fingerprint of each file. It never raises for
+    what it finds.
 
     Args:
         folder: The cohort folder.
@@ -120,10 +121,6 @@ def _check_videos(folder: Path, tables: Tables, *, full: bool, progress: Progres
     problems: list[Problem] = []
     paths: dict[str, Path] = {}
     for recording in tables.recordings.values():
-        if recording.depth_path is not None and (
-            fault := _missing(folder / recording.depth_path, "depth_path")
-        ):
-            problems.append(_recording_problem(recording, tables, fault))
         if recording.path is not None:
             paths[recording.recording_id] = folder / recording.path
     videos: dict[Path, _Video] = {}
@@ -142,7 +139,37 @@ def _check_videos(folder: Path, tables: Tables, *, full: bool, progress: Progres
         for name, path in paths.items()
         if videos[path].content and name not in tables.faulty_recordings
     }
+    problems += _check_depths(folder, tables, full=full, progress=progress)
     return problems + _same_content(tables, contents)
+
+
+def _check_depths(folder: Path, tables: Tables, *, full: bool, progress: Progress) -> list[Problem]:
+    with_depth = [recording for recording in tables.recordings.values() if recording.depth_path is not None]
+    if not with_depth:
+        return []
+    from semioscope.video import check_depth
+
+    problems: list[Problem] = []
+    with stage(progress, "check depth", len(with_depth), unit="recordings"):
+        for recording in with_depth:
+            depth = folder / str(recording.depth_path)
+            faults: tuple[str, ...] = ()
+            if not depth.is_dir() and (fault := _missing(depth, "depth_path")):
+                faults = (fault,)
+            else:
+                found = check_depth(
+                    None if recording.path is None else folder / recording.path,
+                    depth,
+                    depth_offset_seconds=recording.depth_offset_seconds,
+                    is_whole=full,
+                )
+                faults = found.faults
+                problems += [
+                    _recording_problem(recording, tables, remark, warning=True) for remark in found.remarks
+                ]
+            problems += [_recording_problem(recording, tables, fault) for fault in faults]
+            progress.advance(note=recording.recording_id)
+    return problems
 
 
 def _look_at(path: Path, *, full: bool) -> _Video:

@@ -94,7 +94,10 @@ class FrameReader:
         max_hold_seconds: How old a picture may be at the time asked for before it counts as held. None: at a
             constant rate a picture is held from the moment at which the next one is due when that is lacking;
             at a variable rate when it is older than 1.5 usual distances, and at least 0.2 s.
-        pixel_format: ``rgb24``, or ``gray16le`` for the raw values of a 16-bit gray video (depth).
+        pixel_format: ``rgb24``, or ``gray16le`` for the raw values of a 16-bit gray video (depth, infrared). Of such
+            a video ``rgb24`` shows the upper 8 bits of each value, rounded and without any stretching: three times
+            min(255, (value + 128) // 256). Cameras that use a small part of the 16 bits look black then;
+            ``grey.to_8bit`` spreads the part that is used.
 
     Raises:
         VideoError: If the file is not a video, or not 16-bit gray under ``gray16le``.

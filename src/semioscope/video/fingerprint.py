@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from semioscope.video.arrays import SUFFIX as ARRAY_SUFFIX
 from semioscope.video.containers import as_video_error, check_file
+from semioscope.video.images import picture_names
 from semioscope.video.parts import is_parts_list, read_parts
+from semioscope.video.timetable import find_sidecar
 
 _END_BYTES = 1 << 20
 _BLOCK_BYTES = 64 << 10
@@ -21,7 +24,8 @@ def fingerprint(path: Path) -> str:
     keeps the size and hits none of the samples is not seen: a full hash is the business of a full check.
 
     Args:
-        path: A video file, or a parts list: then the fingerprints and start times of its parts count.
+        path: A video file, or a parts list: then the fingerprints and start times of its parts count. Of a folder of
+            pictures the names, sizes, times and up to 64 spread pictures count; of an array the times, too.
 
     Raises:
         VideoError: If the file is absent or cannot be read.
@@ -31,7 +35,16 @@ def fingerprint(path: Path) -> str:
         for part in read_parts(path):
             state.update(f"{fingerprint(part.path)} {part.start_seconds!r}\n".encode())
         return state.hexdigest()[:32]
+    if path.is_dir():
+        names = picture_names(path)
+        state.update("".join(f"{name} {(path / name).stat().st_size}\n" for name in names).encode())
+        spread = np.unique(np.linspace(0, len(names) - 1, _NUM_BLOCKS).astype(np.int64)).tolist()
+        for name in [find_sidecar(path).name, *(names[at] for at in spread)]:
+            state.update(f"{name} {fingerprint(path / name)}\n".encode())
+        return state.hexdigest()[:32]
     check_file(path)
+    if path.suffix.casefold() == ARRAY_SUFFIX:
+        state.update(f"{fingerprint(find_sidecar(path))}\n".encode())
     size = path.stat().st_size
     state.update(f"{size}\n".encode())
     with as_video_error(path, "reading"), path.open("rb") as stream:

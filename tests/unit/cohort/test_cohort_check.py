@@ -5,6 +5,7 @@ import shutil
 import av
 import numpy as np
 import pytest
+from gray16 import write_array, write_folder, write_video
 
 from semioscope.cohort import TASKS, Task, check_cohort
 from semioscope.video import VideoWriter
@@ -170,13 +171,76 @@ def test_a_parts_list_is_one_recording(with_videos):
     assert "must have the columns path and start_seconds" in told(with_videos)[0]
 
 
+def add_depth(folder, *, offset=0.0, infrared=None, **frames):
+    """Give recording r3 16-bit infrared, and depth of some frames, kept as an array."""
+    if infrared is None:
+        infrared = np.full((30, 6, 8), 9000, np.uint16)
+    write_video(folder / "videos" / "r3", infrared, fps=10)
+    table = folder / "recordings.tsv"
+    lines = table.read_text().replace("r3.mp4", "r3.mkv").splitlines()
+    lines[0] += "\tdepth_path\tdepth_offset_seconds"
+    lines[1:] = [f"{line}\tn/a\tn/a" for line in lines[1:-1]] + [f"{lines[-1]}\tdepth/r3.npy\t{offset}"]
+    table.write_text("\n".join(lines) + "\n")
+    if "depth" in frames:
+        write_array(folder / "depth" / "r3", frames["depth"], fps=10)
+
+
+DEPTH = np.full((30, 6, 8), 2000, np.uint16)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_good_depth_has_no_problems(with_videos, full):
+    add_depth(with_videos, depth=DEPTH)
+    assert told(with_videos, full=full) == []
+
+
 def test_depth_files_must_exist(with_videos):
-    table = with_videos / "recordings.tsv"
-    lines = table.read_text().splitlines()
-    table.write_text(
-        "\n".join([f"{lines[0]}\tdepth_path", *(f"{line}\tn/a" for line in lines[1:-1]), f"{lines[-1]}\td"])
+    add_depth(with_videos)
+    (message,) = told(with_videos)
+    assert message.startswith(
+        "error recordings.tsv row 5 (recording r3): depth_path r3.npy must exist, but does"
     )
-    assert "(recording r3): depth_path d must exist, but does not" in told(with_videos)[0]
+
+
+@pytest.mark.parametrize(
+    ("severity", "depth", "offset", "message"),
+    [
+        ("error", DEPTH.astype(np.uint8), 0, "r3.npy must hold 16-bit whole numbers (uint16), got uint8"),
+        ("error", DEPTH[:, :3], 0, "pictures of one size, pixel on pixel, got r3.mkv 8x6 and r3.npy 8x3"),
+        ("error", DEPTH * 0, 0, "r3.npy must hold depth, but 5 frames of it are all zero"),
+        ("error", DEPTH, 50, "r3.npy must overlap r3.mkv in time, but with depth_offset_seconds 50"),
+        (
+            "warning",
+            np.concatenate([DEPTH[:1] * 0, DEPTH[1:]]),
+            0,
+            "the first frame must hold depth, but is all",
+        ),
+        ("warning", DEPTH * (np.arange(8) > 4).astype(np.uint16), 0, "62 % of the first frame has no depth"),
+        ("warning", DEPTH[:12], 0, "r3.npy must give depth for most infrared frames, but"),
+    ],
+)
+def test_bad_depth_is_named_with_its_row(with_videos, severity, depth, offset, message):
+    add_depth(with_videos, depth=depth, offset=offset)
+    first = told(with_videos)[0]
+    assert first.startswith(f"{severity} recordings.tsv row 5 (recording r3): ")
+    assert message in first
+
+
+def test_depth_may_be_a_folder_of_pictures(with_videos):
+    add_depth(with_videos)
+    write_folder(with_videos / "depth" / "r3.npy", DEPTH, fps=10)
+    assert told(with_videos) == []
+    (with_videos / "depth" / "r3.npy" / "fps.txt").unlink()
+    (message,) = told(with_videos)
+    assert "r3.npy must have its times inside it, but has none" in message
+
+
+def test_depth_is_checked_without_its_infrared_video(with_videos):
+    add_depth(with_videos, depth=DEPTH * 0)
+    (with_videos / "videos" / "r3.mkv").unlink()
+    first, second = told(with_videos)
+    assert "(recording r3): path r3.mkv must exist" in first
+    assert "must hold depth" in second
 
 
 def test_problems_of_tables_and_videos_come_together(with_videos):

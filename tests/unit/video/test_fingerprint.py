@@ -1,4 +1,5 @@
 import pytest
+from gray16 import drawn, write_array, write_folder
 
 from semioscope.core.errors import VideoError
 from semioscope.video import fingerprint
@@ -46,3 +47,32 @@ def test_length_counts(tmp_path):
 def test_absent_file(tmp_path):
     with pytest.raises(VideoError, match=r"gone.mp4 must be a video file, but it does not exist"):
         fingerprint(tmp_path / "gone.mp4")
+
+
+def test_folders_of_pictures_count_names_contents_and_times(tmp_path):
+    folder = write_folder(tmp_path / "d", drawn())
+    before = fingerprint(folder)
+    assert fingerprint(folder.rename(tmp_path / "e")) == before
+    folder = tmp_path / "e"
+    seen = {before}
+    (folder / "fps.txt").write_text("25")
+    seen.add(fingerprint(folder))
+    (folder / "depth_8.png").rename(folder / "depth_9.png")
+    seen.add(fingerprint(folder))
+    (folder / "depth_0.png").write_bytes((folder / "depth_1.png").read_bytes())
+    seen.add(fingerprint(folder))
+    (folder / "depth_4.png").unlink()
+    seen.add(fingerprint(folder))
+    (folder / "notes.txt").write_text("not a picture")
+    seen.add(fingerprint(folder))
+    assert len(seen) == 5
+
+
+def test_the_times_of_an_array_count(tmp_path):
+    path = write_array(tmp_path / "d", drawn())
+    before = fingerprint(path)
+    path.with_suffix(".fps.txt").write_text("25")
+    assert fingerprint(path) != before
+    path.with_suffix(".fps.txt").unlink()
+    with pytest.raises(VideoError, match="must have its times beside it"):
+        fingerprint(path)
