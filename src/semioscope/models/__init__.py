@@ -3,15 +3,18 @@
 from semioscope.models.aggregator import Aggregator, AggregatorConfig, check_shape
 from semioscope.models.build import AGGREGATORS, build, relative_cost, restore
 from semioscope.models.files import describe, load, save
+from semioscope.models.steps import MASK_VALUE, real_steps
 
 __all__ = [
     "AGGREGATORS",
+    "MASK_VALUE",
     "Aggregator",
     "AggregatorConfig",
     "build",
     "check_shape",
     "describe",
     "load",
+    "real_steps",
     "relative_cost",
     "restore",
     "save",

@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Mapping
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -12,14 +13,26 @@ from torch import nn
 from semioscope.core.config import Config
 from semioscope.core.errors import ConfigError
 
+LayerSize = Annotated[int, Field(ge=1, le=4096)]
+
 
 class AggregatorConfig(Config):
     """Which aggregator, and how large."""
 
     name: str = "blstm"
-    """fc, mean, lstm or blstm."""
-    hidden_size: int = Field(default=64, ge=1, le=4096)
-    """Units of a recurrent layer, per direction. The others do not use it."""
+    """fc, mean, lstm, blstm, lstm_fc or i3d_head."""
+    hidden_size: LayerSize = 64
+    """Units of the recurrent layer of lstm and, per direction, of blstm."""
+    lstm_sizes: tuple[LayerSize, ...] = Field(default=(128, 64), min_length=1, max_length=8)
+    """Units of the LSTM layers of lstm_fc, first to last."""
+    fc_sizes: tuple[LayerSize, ...] = Field(default=(64, 32), max_length=8)
+    """Units of the fully-connected layers of lstm_fc before its output."""
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Share that dropout leaves out while lstm_fc or i3d_head is trained."""
+    recurrent_dropout: float = Field(default=0.3, ge=0, lt=1)
+    """Share that dropout leaves out of the recurrent states while lstm_fc is trained."""
+    l2: float = Field(default=0.01, ge=0, le=1e3, allow_inf_nan=False)
+    """How strongly the weights of lstm_fc and the outputs of its LSTM layers are kept small."""
 
 
 class Aggregator(nn.Module, abc.ABC):
@@ -35,6 +48,7 @@ class Aggregator(nn.Module, abc.ABC):
 
     feature_mean: torch.Tensor | None
     feature_scale: torch.Tensor | None
+    step_generator: torch.Generator | None = None
 
     def __init__(self, *, num_features: int, num_classes: int) -> None:
         super().__init__()
@@ -47,6 +61,18 @@ class Aggregator(nn.Module, abc.ABC):
     def num_parameters(self) -> int:
         """How many numbers are trained."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+    def set_step_generator(self, generator: torch.Generator | None) -> None:
+        """Let the next forward passes in training draw their dropout from this; no global state is used.
+
+        Set to one that is seeded by the epoch and the step, a training step does not depend on what ran before
+        it. Aggregators without dropout draw nothing. Not part of the state.
+        """
+        self.step_generator = generator
+
+    def penalty(self) -> Float[torch.Tensor, ""]:
+        """Return what a training step adds to its loss, after the forward pass; 0 for most aggregators."""
+        return torch.zeros(())
 
     def forward(
         self, x: Float[torch.Tensor, "batch num_segments num_features"]

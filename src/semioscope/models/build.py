@@ -10,8 +10,11 @@ from torch import nn
 from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.core.randomness import torch_seed
 from semioscope.models.aggregator import Aggregator, AggregatorConfig
+from semioscope.models.i3d_head import I3dHeadAggregator
+from semioscope.models.lstm_fc import LstmFcAggregator
 from semioscope.models.pooling import FcAggregator, MeanAggregator
 from semioscope.models.recurrent import BlstmAggregator, LstmAggregator
+from semioscope.models.seeded_layers import SeededLayer
 
 Builder = Callable[[AggregatorConfig, int, int], Aggregator]
 
@@ -24,6 +27,18 @@ AGGREGATORS: dict[str, Builder] = {
     "blstm": lambda config, features, classes: BlstmAggregator(
         num_features=features, num_classes=classes, hidden_size=config.hidden_size
     ),
+    "lstm_fc": lambda config, features, classes: LstmFcAggregator(
+        num_features=features,
+        num_classes=classes,
+        lstm_sizes=config.lstm_sizes,
+        fc_sizes=config.fc_sizes,
+        dropout=config.dropout,
+        recurrent_dropout=config.recurrent_dropout,
+        l2=config.l2,
+    ),
+    "i3d_head": lambda config, features, classes: I3dHeadAggregator(
+        num_features=features, num_classes=classes, dropout=config.dropout
+    ),
 }
 
 
@@ -31,7 +46,9 @@ def build(config: AggregatorConfig, *, num_features: int, num_classes: int, seed
     """Make an aggregator with seeded random weights; equal arguments, equal bits.
 
     No global random state is read or changed. Weights and biases of a layer are even between -k and k with
-    k = 1/sqrt(inputs) for fully-connected and 1/sqrt(hidden units) for recurrent layers, as PyTorch does.
+    k = 1/sqrt(inputs) for fully-connected and 1/sqrt(hidden units) for recurrent layers, as PyTorch does; a
+    :class:`SeededLayer` says itself what is in it. Until :meth:`Aggregator.set_step_generator` is called, dropout
+    draws from a stream of the same seed.
 
     Args:
         config: Which aggregator, and how large.
@@ -44,7 +61,11 @@ def build(config: AggregatorConfig, *, num_features: int, num_classes: int, seed
     """
     model = _empty(config, num_features, num_classes)
     generator = torch.Generator().manual_seed(torch_seed(seed, "aggregator"))
+    model.set_step_generator(torch.Generator().manual_seed(torch_seed(seed, "dropout")))
     for module in model.modules():
+        if isinstance(module, SeededLayer):
+            module.initialise(generator)
+            continue
         width = _fan(module)
         if width is None:
             continue

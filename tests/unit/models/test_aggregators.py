@@ -27,8 +27,13 @@ every_and_classes = pytest.mark.parametrize(
 
 
 def make(name, *, seed=0, num_classes=2, hidden_size=5):
-    config = AggregatorConfig(name=name, hidden_size=hidden_size)
-    return build(config, num_features=NUM_FEATURES, num_classes=num_classes, seed=seed)
+    """Return one that is ready to predict: results in training may depend on the batch and on dropout."""
+    config = config_of(name, hidden_size)
+    return build(config, num_features=NUM_FEATURES, num_classes=num_classes, seed=seed).eval()
+
+
+def config_of(name, hidden_size=5):
+    return AggregatorConfig(name=name, hidden_size=hidden_size, lstm_sizes=(6, 5), fc_sizes=(7, 6))
 
 
 def sequences(batch=4, num_segments=6, seed=0):
@@ -185,7 +190,7 @@ def test_standardisation_is_part_of_the_state(name):
     model.standardize(mean, scale)
     same(model(x), expected)
     state = model.state()
-    config = AggregatorConfig(name=name, hidden_size=5)
+    config = config_of(name)
     again = restore(config, num_features=NUM_FEATURES, num_classes=2, state=state)
     assert torch.equal(again(x), model(x))
     plain = make(name)
@@ -228,7 +233,7 @@ def test_unknown_aggregator_and_sizes():
 
 @every
 def test_file_is_the_same_bytes_and_the_same_model(name, tmp_path):
-    config = AggregatorConfig(name=name, hidden_size=5)
+    config = config_of(name)
     model, x = make(name), sequences()
     model.standardize(np.ones(NUM_FEATURES), np.full(NUM_FEATURES, 2.0))
     for file in ("a", "b"):
