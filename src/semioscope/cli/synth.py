@@ -9,8 +9,8 @@ import typer
 from semioscope.cli.options import ProgressOption, WorkersOption
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """Return (width, height) of ``WIDTHxHEIGHT``; both even, at least 160x90.
+def parse_size(text: str, *, depth: bool = False) -> tuple[int, int]:
+    """Return (width, height) of ``WIDTHxHEIGHT``; both even, at least 160x90, or 64x52 for depth.
 
     Raises:
         ConfigError: If it is written otherwise.
@@ -22,9 +22,11 @@ def parse_size(text: str) -> tuple[int, int]:
     except ValueError as err:
         msg = f"--size must be WIDTHxHEIGHT in pixels, got {text!r}. Write for example 1920x1080."
         raise ConfigError(msg) from err
-    if width < 160 or height < 90 or width % 2 or height % 2:
+    least, example = ((64, 52), "256x212") if depth else ((160, 90), "480x270")
+    if width < least[0] or height < least[1] or width % 2 or height % 2:
         msg = (
-            f"--size needs even numbers of at least 160x90, got {width}x{height}. Write for example 480x270."
+            f"--size needs even numbers of at least {least[0]}x{least[1]}, got {width}x{height}. "
+            f"Write for example {example}."
         )
         raise ConfigError(msg)
     return width, height
@@ -63,7 +65,23 @@ def command(
         ),
     ],
     task: Annotated[
-        str | None, typer.Option(help="Which classes [default: fos-vs-tcs].", metavar="NAME")
+        str | None,
+        typer.Option(
+            help="Which classes [default: fos-vs-tcs; with --depth fle-vs-tle-vs-nonepileptic].",
+            metavar="NAME",
+        ),
+    ] = None,
+    depth: Annotated[
+        bool,
+        typer.Option("--depth", help="Infrared and depth of one camera per patient, 16 bit, lossless."),
+    ] = False,
+    preictal: Annotated[
+        float | None,
+        typer.Option(min=0.5, help="Depth only: seconds before a seizure [default: 15].", metavar="SECONDS"),
+    ] = None,
+    postictal: Annotated[
+        float | None,
+        typer.Option(min=0.5, help="Depth only: seconds after a seizure [default: 15].", metavar="SECONDS"),
     ] = None,
     patients: Annotated[
         int | None,
@@ -82,7 +100,10 @@ def command(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same cohort.", metavar="N")] = 0,
     size: Annotated[
         str | None,
-        typer.Option(help="Size of the montage in pixels [default: 1920x1080].", metavar="WIDTHxHEIGHT"),
+        typer.Option(
+            help="Size of the montage [default: 1920x1080]; with --depth of both streams [default: 512x424].",
+            metavar="WIDTHxHEIGHT",
+        ),
     ] = None,
     fps: Annotated[
         float | None, typer.Option(min=5, help="Frames per second [default: 30].", metavar="N")
@@ -99,8 +120,18 @@ def command(
     from semioscope.synthetic import make_cohort
 
     wants_features, folder = parse_place(place)
-    video_only = {"--task": task, "--size": size, "--fps": fps, "--hold-out": hold_out}
-    _refuse_options(video_only if wants_features else {"--minutes": minutes}, wants_features=wants_features)
+    depth_only: dict[str, object] = {"--preictal": preictal, "--postictal": postictal}
+    video_only: dict[str, object] = {
+        "--task": task,
+        "--size": size,
+        "--fps": fps,
+        "--hold-out": hold_out,
+        "--depth": depth or None,
+    }
+    foreign: dict[str, object] = {"--minutes": minutes, **({} if depth else depth_only)}
+    if wants_features:
+        foreign = video_only | depth_only
+    _refuse_options(foreign, made="A feature set" if wants_features else "A cohort of videos")
     if wants_features:
         _make_features(
             folder,
@@ -113,13 +144,16 @@ def command(
         return
     made = make_cohort(
         folder,
-        task=task or "fos-vs-tcs",
+        task=task or ("fle-vs-tle-vs-nonepileptic" if depth else "fos-vs-tcs"),
         num_patients=patients or 12,
         num_seizures=seizures,
         seed=seed,
-        size=parse_size(size or "1920x1080"),
+        size=None if size is None else parse_size(size, depth=depth),
         fps=fps or 30.0,
         hold_out=hold_out or 0,
+        depth=depth,
+        preictal_seconds=preictal,
+        postictal_seconds=postictal,
         workers=workers,
         progress=make_progress(progress),
     )
@@ -129,7 +163,7 @@ def command(
     print(f"Next: semioscope cohort check {folder}")
 
 
-def _refuse_options(options: Mapping[str, object], *, wants_features: bool) -> None:
+def _refuse_options(options: Mapping[str, object], *, made: str) -> None:
     """Refuse options that would have no effect.
 
     Raises:
@@ -139,7 +173,6 @@ def _refuse_options(options: Mapping[str, object], *, wants_features: bool) -> N
 
     given = [name for name, value in options.items() if value is not None]
     if given:
-        made = "A feature set" if wants_features else "A cohort of videos"
         msg = f"{made} must be asked for without {' and '.join(given)}, which has no meaning for it. Leave it out."
         raise ConfigError(msg)
 

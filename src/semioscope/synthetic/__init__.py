@@ -3,36 +3,55 @@
 A test instrument. Scores on synthetic cohorts mean nothing clinically.
 """
 
-from semioscope.synthetic.cohort import (
-    MARK_FILE,
-    SYNTHETIC_VERSION,
-    SyntheticCohort,
-    is_synthetic,
-    make_cohort,
-)
+from semioscope.synthetic.cohort import SYNTHETIC_VERSION, make_cohort
+from semioscope.synthetic.cohort_folder import MARK_FILE, SyntheticCohort, is_synthetic
+from semioscope.synthetic.depth_cohort import make_depth_cohort, plan_depth_cohort
+from semioscope.synthetic.depth_plan import DEPTH_TASKS, FAILURES, DepthPlan, draw_depth_plan
+from semioscope.synthetic.depth_room import DEPTH_SIZE, PLACEMENTS
+from semioscope.synthetic.depth_sensor import PERFECT, SensorFaults
+from semioscope.synthetic.depth_stills import SceneFrame, scene_frames
+from semioscope.synthetic.depth_view import DepthFrame, DepthScene, depth_frames, make_depth_scene
 from semioscope.synthetic.feature_set import FeatureSet, plan_feature_set, write_feature_set
 from semioscope.synthetic.recording import MontageFrame, inset_region, inset_size, montage_frames
+from semioscope.synthetic.room import PARTS
 from semioscope.synthetic.scenario import SCENARIOS, RecordingPlan, Scenario, draw_recording
 from semioscope.synthetic.style import FOCAL_KINDS, PatientStyle, draw_style
 
 __all__ = [
+    "DEPTH_SIZE",
+    "DEPTH_TASKS",
+    "FAILURES",
     "FOCAL_KINDS",
     "MARK_FILE",
+    "PARTS",
+    "PERFECT",
+    "PLACEMENTS",
     "SCENARIOS",
     "SYNTHETIC_VERSION",
+    "DepthFrame",
+    "DepthPlan",
+    "DepthScene",
     "FeatureSet",
     "MontageFrame",
     "PatientStyle",
     "RecordingPlan",
     "Scenario",
+    "SceneFrame",
+    "SensorFaults",
     "SyntheticCohort",
+    "depth_frames",
+    "draw_depth_plan",
     "draw_recording",
     "draw_style",
     "inset_region",
     "inset_size",
     "is_synthetic",
     "make_cohort",
+    "make_depth_cohort",
+    "make_depth_scene",
     "montage_frames",
+    "plan_depth_cohort",
     "plan_feature_set",
+    "scene_frames",
     "write_feature_set",
 ]

@@ -23,6 +23,7 @@ class CarerVisit:
         bed_x: Place of the bed across the room.
         height_scale: Factor on every length.
         clothes: Albedo.
+        way: Places on the floor from the door to where the carer stops; empty: along the bed's side.
     """
 
     enter_seconds: float
@@ -31,6 +32,7 @@ class CarerVisit:
     bed_x: float
     height_scale: float
     clothes: float
+    way: tuple[tuple[float, float], ...] = ()
 
 
 def carer_capsules(visit: CarerVisit, times: Float[np.ndarray, " time"]) -> Capsules:
@@ -39,7 +41,11 @@ def carer_capsules(visit: CarerVisit, times: Float[np.ndarray, " time"]) -> Caps
     door = np.array([visit.side * (ROOM_HALF_METRES[0] + 0.4), -0.45])
     foot_end = np.array([visit.bed_x + visit.side * 1.0, -0.3])
     bedside = np.array([visit.bed_x + visit.side * 0.78, 1.05])
-    way = np.stack([door, foot_end, bedside])
+    way = np.array(visit.way) if visit.way else np.stack([door, foot_end, bedside])
+    towards = np.array([-visit.side, 0.15])
+    if visit.way:  # faces the nearest point of the bed's middle line
+        towards = np.array([visit.bed_x, np.clip(way[-1, 1], 0.5, 1.5)]) - way[-1]
+        towards /= np.linalg.norm(towards)
     legs = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(way, axis=0), axis=1))])
     gone = np.minimum(
         (times - visit.enter_seconds) * _SPEED,
@@ -50,7 +56,7 @@ def carer_capsules(visit: CarerVisit, times: Float[np.ndarray, " time"]) -> Caps
     ahead = np.stack([np.interp(gone_in + 0.05, legs, way[:, k]) for k in (0, 1)], axis=1) - place
     at_bed = np.clip((gone - legs[-1] + 0.35) / 0.35, 0.0, 1.0)[:, None]
     facing = (1 - at_bed) * ahead / np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-6)
-    facing = facing + at_bed * np.array([-visit.side, 0.15])
+    facing = facing + at_bed * towards
     facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-6)
     forward = np.concatenate([facing, np.zeros((len(times), 1))], axis=1)
     left = np.stack([-facing[:, 1], facing[:, 0], np.zeros(len(times))], axis=1)

@@ -3,19 +3,21 @@
 It is a test instrument. The pictures are of capsules, not of people; scores on them mean nothing clinically.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from semioscope.cohort import Cohort, write_cohort
-from semioscope.core.errors import CohortError, ConfigError, unknown_name
-from semioscope.core.files import digest, read_json, write_json, write_text
+from semioscope.core.errors import ConfigError, unknown_name
+from semioscope.core.files import digest, write_text
 from semioscope.core.progress import Progress, QuietProgress
 from semioscope.core.randomness import stream
 from semioscope.core.records import EventView, Patient, Recording, Seizure
-from semioscope.execution import Ledger, Unit, make_executor, run_stage
+from semioscope.execution import Unit
+from semioscope.synthetic.cohort_folder import HELD_OUT, SyntheticCohort, claim, render
+from semioscope.synthetic.depth_cohort import make_depth_cohort
+from semioscope.synthetic.depth_plan import DEPTH_TASKS
+from semioscope.synthetic.depth_room import DEPTH_SIZE
 from semioscope.synthetic.recording import (
     RecordingJob,
     inset_region,
@@ -29,37 +31,7 @@ from semioscope.video import CODECS
 SYNTHETIC_VERSION = 1
 """Rises when the same seed gives other pictures."""
 
-MARK_FILE = "synthetic.json"
-"""The file in a cohort folder that says it is synthetic; reports look for it."""
-
-HELD_OUT = "held-out"
-
 _SEIZURES_PER_PATIENT = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyntheticCohort:
-    """What was made.
-
-    Args:
-        folder: The cohort folder.
-        task: Key of ``SCENARIOS``.
-        seed: Seed of everything in it.
-        num_patients: In the tables.
-        num_seizures: In the tables.
-        class_counts: Seizures of each class in the tables.
-        total_seconds: Length of all videos in the tables together.
-        held_out_videos: Videos of patients who are not in the tables.
-    """
-
-    folder: Path
-    task: str
-    seed: int
-    num_patients: int
-    num_seizures: int
-    class_counts: dict[str, int]
-    total_seconds: float
-    held_out_videos: tuple[Path, ...]
 
 
 def make_cohort(
@@ -68,13 +40,16 @@ def make_cohort(
     task: str = "fos-vs-tcs",
     num_patients: int = 12,
     seed: int = 0,
-    size: tuple[int, int] = (1920, 1080),
+    size: tuple[int, int] | None = None,
     fps: float = 30.0,
     num_seizures: int | None = None,
-    min_seconds: float = 15.0,
+    min_seconds: float | None = None,
     max_seconds: float = 40.0,
-    codec: str = "mpeg2",
+    codec: str | None = None,
     hold_out: int = 0,
+    depth: bool = False,
+    preictal_seconds: float | None = None,
+    postictal_seconds: float | None = None,
     workers: int = 2,
     progress: Progress | None = None,
 ) -> SyntheticCohort:
@@ -85,17 +60,21 @@ def make_cohort(
 
     Args:
         folder: Absent, empty, or the unfinished cohort of the same command.
-        task: Key of ``SCENARIOS``.
+        task: Key of ``SCENARIOS``, or with ``depth`` of ``DEPTH_TASKS``.
         num_patients: Patients in the tables, 1 or more.
         seed: Seed of everything.
-        size: Width and height of the montage in pixels, both even, from 160x90 to 3840x2160.
-        fps: Frames per second, in [10, 60].
+        size: Width and height of the montage in pixels, both even, from 160x90 to 3840x2160; None means
+            1920x1080. With ``depth`` that of both streams, from 64x52 to 1024x848; None means 512x424.
+        fps: Frames per second, in [10, 60]; with ``depth`` in [5, 60].
         num_seizures: Seizures of all patients together, at least one each; None means three per patient.
-        min_seconds: Shortest seizure, at least 5.
+        min_seconds: Shortest seizure, at least 5, None means 15; with ``depth`` at least 0.5, None means 10.
         max_seconds: Longest seizure.
-        codec: A key of ``semioscope.video.CODECS``.
+        codec: A key of ``semioscope.video.CODECS``; None means mpeg2. With ``depth`` it is always ffv1.
         hold_out: Further patients, with one seizure each; their videos are in ``FOLDER/held-out``, with
             their truth in ``held-out.tsv``, and the tables do not name them.
+        depth: Make infrared and depth recordings of one camera (``make_depth_cohort``) instead of montages.
+        preictal_seconds: With ``depth`` only: mean length of the part before a seizure; None means 15.
+        postictal_seconds: With ``depth`` only: mean length of the part after it; None means 15.
         workers: Processes.
         progress: Where to report to.
 
@@ -111,7 +90,18 @@ def make_cohort(
         Montage, lengths and share of the clonic phase after GESTURES (2021), sections 2.1 and 3.1; the movements
         are ours.
     """
-    scenario = _scenario(task)
+    _check_kind(task, codec, depth=depth, parts=(preictal_seconds, postictal_seconds))
+    if depth:
+        return make_depth_cohort(
+            folder, task=task, num_patients=num_patients, seed=seed, size=size or DEPTH_SIZE, fps=fps,
+            num_seizures=num_seizures, min_seconds=10.0 if min_seconds is None else min_seconds,
+            max_seconds=max_seconds, preictal_seconds=15.0 if preictal_seconds is None else preictal_seconds,
+            postictal_seconds=15.0 if postictal_seconds is None else postictal_seconds, hold_out=hold_out,
+            workers=workers, progress=progress,
+        )  # fmt: skip
+    size, codec = size or (1920, 1080), codec or "mpeg2"
+    min_seconds = 15.0 if min_seconds is None else min_seconds
+    scenario = SCENARIOS[task]
     num_seizures = _SEIZURES_PER_PATIENT * num_patients if num_seizures is None else num_seizures
     _check(num_patients, num_seizures, size, fps, min_seconds, max_seconds, codec, hold_out)
     settings = {
@@ -129,7 +119,7 @@ def make_cohort(
         "codec": codec,
         "hold_out": hold_out,
     }
-    _claim(folder, settings)
+    claim(folder, settings, readme=_README)
 
     def plan(patient_id: str, label: str, number: int) -> RecordingPlan:
         return draw_recording(
@@ -163,7 +153,21 @@ def make_cohort(
         for place, group in (("videos", plans), (HELD_OUT, held))
         for item in group
     ]
-    _render(folder, jobs, settings, workers=workers, progress=progress or QuietProgress())
+    made_of = {
+        key: settings[key]
+        for key in ("version", "task", "seed", "size", "fps", "min_seconds", "max_seconds", "codec")
+    }
+    units = [
+        Unit(
+            name=job.plan.seizure_id,
+            key=digest([made_of, job.plan.seizure_id, job.plan.label]),
+            outputs=(job.video, job.truth),
+            payload=job,
+            weight=job.plan.duration_seconds,
+        )
+        for job in jobs
+    ]
+    render(folder, make_recording, units, workers=workers, progress=progress or QuietProgress())
     cohort = _tables(folder, plans, scenario, size=size, suffix=suffix)
     write_cohort(cohort)
     if held:
@@ -182,15 +186,26 @@ def make_cohort(
     )
 
 
-def is_synthetic(folder: Path) -> bool:
-    """Return whether a cohort folder says that it is synthetic."""
-    return (folder / MARK_FILE).is_file()
-
-
-def _scenario(task: str) -> Scenario:
-    if task not in SCENARIOS:
+def _check_kind(
+    task: str, codec: str | None, *, depth: bool, parts: tuple[float | None, float | None]
+) -> None:
+    if depth and codec not in (None, "ffv1"):
+        msg = f"A depth cohort is always written with ffv1, got codec {codec}. Leave the codec out."
+        raise ConfigError(msg)
+    if depth and task in SCENARIOS:
+        msg = (
+            f"Task {task} is made of videos without depth, but depth was asked for. Ask for "
+            f"{' or '.join(DEPTH_TASKS)}, or leave depth out."
+        )
+        raise ConfigError(msg)
+    if not depth and task in DEPTH_TASKS:
+        msg = f"Task {task} is made of depth recordings. Ask for depth (--depth), or for {' or '.join(SCENARIOS)}."
+        raise ConfigError(msg)
+    if not depth and parts != (None, None):
+        msg = "preictal_seconds and postictal_seconds have a meaning for depth cohorts only. Leave them out."
+        raise ConfigError(msg)
+    if not depth and task not in SCENARIOS:
         raise ConfigError(unknown_name("task of a synthetic cohort", task, SCENARIOS))
-    return SCENARIOS[task]
 
 
 def _check(
@@ -231,28 +246,6 @@ def _check(
         raise ConfigError("\n".join(faults))
 
 
-def _claim(folder: Path, settings: dict[str, Any]) -> None:
-    """Take an empty folder, or one that was begun with the same settings."""
-    mark = folder / MARK_FILE
-    if mark.is_file():
-        there = read_json(mark)
-        if there != settings:
-            keys = sorted(
-                key for key in settings if not isinstance(there, dict) or there.get(key) != settings[key]
-            )
-            msg = (
-                f"{folder} must be empty or hold the cohort of the same command, but it was made with another "
-                f"{', '.join(keys)}. Choose another folder, or delete this one."
-            )
-            raise CohortError(msg)
-        return
-    if folder.is_dir() and any(folder.iterdir()):
-        msg = f"{folder} must be empty or absent, but holds files. Choose another folder for the synthetic cohort."
-        raise CohortError(msg)
-    write_json(mark, settings)
-    write_text(folder / "README.txt", _README)
-
-
 def _deal(scenario: Scenario, num_patients: int, num_seizures: int, *, seed: int) -> dict[str, list[str]]:
     """Return the labels of each patient's seizures; some patients have more of them, some have one class only."""
     rng = stream(seed, "synthetic-cohort")
@@ -264,40 +257,6 @@ def _deal(scenario: Scenario, num_patients: int, num_seizures: int, *, seed: int
         profile = scenario.profiles[int(order[index]) % len(scenario.profiles)]
         dealt[f"p{index + 1:02d}"] = [profile[k % len(profile)] for k in range(int(counts[index]))]
     return dealt
-
-
-def _render(
-    folder: Path, jobs: list[RecordingJob], settings: dict[str, Any], *, workers: int, progress: Progress
-) -> None:
-    made_of = {
-        key: settings[key]
-        for key in ("version", "task", "seed", "size", "fps", "min_seconds", "max_seconds", "codec")
-    }
-    units = [
-        Unit(
-            name=job.plan.seizure_id,
-            key=digest([made_of, job.plan.seizure_id, job.plan.label]),
-            outputs=(job.video, job.truth),
-            payload=job,
-            weight=job.plan.duration_seconds,
-        )
-        for job in sorted(
-            jobs, key=lambda job: -job.plan.duration_seconds
-        )  # long ones first: both ends come together
-    ]
-    result = run_stage(
-        "render",
-        make_recording,
-        units,
-        ledger=Ledger(folder / ".units"),
-        executor=make_executor("local", workers=workers, threads_per_worker=1),
-        progress=progress,
-        unit_name="s of video",
-    )
-    if result.failed:
-        lines = [f"{failed.unit.name}: {failed.message}" for failed in result.failed]
-        msg = f"{len(lines)} of {len(units)} recordings could not be made:\n" + "\n".join(lines)
-        raise CohortError(msg)
 
 
 def _tables(

@@ -23,7 +23,7 @@ from semioscope.core.errors import CohortError
 from semioscope.core.files import disk_errors, read_json, write_json, write_text
 from semioscope.core.progress import Progress, QuietProgress, stage
 from semioscope.core.randomness import stream
-from semioscope.synthetic.cohort import MARK_FILE
+from semioscope.synthetic.cohort_folder import MARK_FILE
 from semioscope.synthetic.feature_seizures import (
     FPS,
     FRAMES_PER_CLIP,

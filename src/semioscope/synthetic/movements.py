@@ -4,7 +4,7 @@ Every random part is a sum of a few waves with drawn phases, so the same seed gi
 frame rate. Times are seconds from the start of the recording.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,6 +38,9 @@ class Phase:
     start_seconds: float
     end_seconds: float
     rate_hz: tuple[float, float] | None = None
+
+
+Movement = Callable[[Times, PatientStyle, Phase, np.random.Generator], Pose]
 
 
 def wobble(times: Times, rng: np.random.Generator, *, low_hz: float, high_hz: float, waves: int = 5) -> Times:
@@ -239,7 +242,7 @@ def limp(times: Times, style: PatientStyle, phase: Phase, rng: np.random.Generat
     )  # fmt: skip
 
 
-MOVEMENTS: dict[str, Callable[[Times, PatientStyle, Phase, np.random.Generator], Pose]] = {
+MOVEMENTS: dict[str, Movement] = {
     "rest": rest,
     "automatisms": automatisms,
     "version": version,
@@ -260,6 +263,8 @@ def animate(
     times: Times,
     style: PatientStyle,
     streams: Callable[[int], np.random.Generator],
+    *,
+    movements: Mapping[str, Movement] | None = None,
 ) -> Pose:
     """Return the postures of a recording: each phase takes over from the one before it.
 
@@ -268,10 +273,12 @@ def animate(
         times: Seconds from the start of the recording, ascending.
         style: The patient.
         streams: The random stream of each phase by its number.
+        movements: What the phases may name; None: ``MOVEMENTS``.
     """
-    pose = MOVEMENTS[phases[0].movement](times, style, phases[0], streams(0))
+    movements = MOVEMENTS if movements is None else movements
+    pose = movements[phases[0].movement](times, style, phases[0], streams(0))
     for number, phase in enumerate(phases[1:], start=1):
-        following = MOVEMENTS[phase.movement](times, style, phase, streams(number))
+        following = movements[phase.movement](times, style, phase, streams(number))
         ramp = RAMP_SECONDS.get(phase.movement, 0.8)
         pose = blend(pose, following, smooth_step((times - phase.start_seconds) / ramp))
     return pose

@@ -7,7 +7,7 @@ camera: the distance of every pixel, its light from the lamp at the camera, and 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, UInt8
 
 from semioscope.core.randomness import stream
 from semioscope.synthetic.body import MATTRESS_METRES, bed_to_room, blanket_edge
@@ -26,6 +26,9 @@ ROOM_HALF_METRES: Point = (2.25, 2.35, 1.32)
 
 Stripe = tuple[int, float, float]
 
+PARTS = {"room": 0, "patient": 1, "bed": 2, "blanket": 3, "carer": 4}
+"""Numbers in label pictures: what a pixel shows. The second carer is 5, the third 6."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Box:
@@ -38,6 +41,7 @@ class Box:
         albedo: Share of light that comes back.
         stripes: Patterns as (own axis, period in metres, contrast).
         inside: Whether the camera is in it.
+        part: A key of ``PARTS``.
     """
 
     centre: Float[np.ndarray, "3"]
@@ -46,6 +50,7 @@ class Box:
     albedo: float
     stripes: tuple[Stripe, ...] = ()
     inside: bool = False
+    part: str = "room"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,11 +61,13 @@ class RoomPicture:
         depth: Distance along each ray, metres.
         infrared: Light that comes back from a lamp of strength 1 at the camera.
         lamp: Light that comes back from a ceiling lamp of strength 1.
+        labels: What each pixel shows, a value of ``PARTS``.
     """
 
     depth: Float32[np.ndarray, "height width"]
     infrared: Float32[np.ndarray, "height width"]
     lamp: Float32[np.ndarray, "height width"]
+    labels: UInt8[np.ndarray, "height width"]
 
 
 def furnish(style: PatientStyle, *, seed: int) -> tuple[Box, ...]:
@@ -75,7 +82,7 @@ def furnish(style: PatientStyle, *, seed: int) -> tuple[Box, ...]:
             stripes=((0, 0.6, 0.07), (1, 0.6, 0.07))),
         Box(centre=np.array([0.0, length, 0.06]), half=(width, 0.02, 0.08), axes=upright, albedo=0.2),
     ]  # fmt: skip
-    boxes += _bed(style)
+    boxes += bed_boxes(style)
     far = -style.side
     locker_y = 1.75 + rng.uniform(-0.1, 0.25)
     things = [
@@ -92,22 +99,26 @@ def furnish(style: PatientStyle, *, seed: int) -> tuple[Box, ...]:
     return tuple(boxes)
 
 
-def picture_room(boxes: tuple[Box, ...], style: PatientStyle, projection: Projection) -> RoomPicture:
-    """Return the picture of the empty room."""
+def picture_room(
+    boxes: tuple[Box, ...], style: PatientStyle, projection: Projection, *, pillow: bool = True
+) -> RoomPicture:
+    """Return the picture of the empty room, with or without the pillow of the patient."""
     shape = (projection.height, projection.width)
     room = RoomPicture(
         depth=np.full(shape, np.inf, np.float32),
         infrared=np.zeros(shape, np.float32),
         lamp=np.zeros(shape, np.float32),
+        labels=np.zeros(shape, np.uint8),
     )
     for box in boxes:
         _draw_box(room, box, projection)
-    _draw_pillow(room, style, projection)
+    if pillow:
+        _draw_pillow(room, style, projection)
     return room
 
 
 def _draw_pillow(room: RoomPicture, style: PatientStyle, projection: Projection) -> None:
-    ends = np.array([[-0.22, 0.0, 0.0], [0.22, 0.0, 0.0]]) + _on_backrest(
+    ends = np.array([[-0.22, 0.0, 0.0], [0.22, 0.0, 0.0]]) + on_backrest(
         style, 0.68 * style.height_scale, -0.05
     )
     ends = projection.to_camera(bed_to_room(style, ends))
@@ -121,10 +132,12 @@ def _draw_pillow(room: RoomPicture, style: PatientStyle, projection: Projection)
             picture, depth, projection, starts=ends[:1], ends=ends[1:], radii=radii,
             albedo=np.array([style.sheet * 1.1]), boxes=boxes, infrared=infrared, lamp=lamp,
         )  # fmt: skip
+    room.labels[depth < room.depth] = PARTS["bed"]
     np.copyto(room.depth, depth)
 
 
-def _bed(style: PatientStyle) -> list[Box]:
+def bed_boxes(style: PatientStyle) -> list[Box]:
+    """Return mattress, backrest, frame, boards, rails and the blanket where it lies on the mattress."""
     angle = np.radians(style.bed_yaw_degrees)
     flat = np.array(
         [[np.cos(angle), np.sin(angle), 0.0], [-np.sin(angle), np.cos(angle), 0.0], [0.0, 0.0, 1.0]]
@@ -135,26 +148,34 @@ def _bed(style: PatientStyle) -> list[Box]:
     top = MATTRESS_METRES
 
     def box(
-        centre: Float[np.ndarray, "3"], half: Point, albedo: float, stripes: tuple[Stripe, ...] = ()
+        centre: Float[np.ndarray, "3"],
+        half: Point,
+        albedo: float,
+        stripes: tuple[Stripe, ...] = (),
+        part: str = "bed",
     ) -> Box:
-        return Box(centre=bed_to_room(style, centre), half=half, axes=flat, albedo=albedo, stripes=stripes)
+        return Box(
+            centre=bed_to_room(style, centre), half=half, axes=flat, albedo=albedo, stripes=stripes, part=part
+        )
 
     edge = min(blanket_edge(style), 0.12) - 0.05
     cover = (edge + 1.03) / 2
     return [
         box(np.array([0.0, -0.5, top - 0.08]), (0.46, 0.52, 0.08), style.sheet),
-        Box(centre=bed_to_room(style, _on_backrest(style, 0.5, -0.08)), half=(0.46, 0.52, 0.08), axes=raised,
-            albedo=style.sheet),
+        Box(centre=bed_to_room(style, on_backrest(style, 0.5, -0.08)), half=(0.46, 0.52, 0.08), axes=raised,
+            albedo=style.sheet, part="bed"),
         box(np.array([0.0, 0.0, 0.38]), (0.48, 1.03, 0.06), 0.3),
         box(np.array([0.0, 1.06, 0.62]), (0.48, 0.03, 0.36), 0.42),
         box(np.array([0.0, -1.06, 0.5]), (0.48, 0.03, 0.3), 0.42),
         box(np.array([-0.5, -0.25, top + 0.1]), (0.015, 0.4, 0.02), 0.7),
         box(np.array([0.5, -0.25, top + 0.1]), (0.015, 0.4, 0.02), 0.7),
-        box(np.array([0.0, -1.03 + cover, top - 0.12]), (0.5, cover, 0.145), style.blanket, ((1, 0.22, 0.12),)),
+        box(np.array([0.0, -1.03 + cover, top - 0.12]), (0.5, cover, 0.145), style.blanket, ((1, 0.22, 0.12),),
+            "blanket"),
     ]  # fmt: skip
 
 
-def _on_backrest(style: PatientStyle, along: float, above: float) -> Float[np.ndarray, "3"]:
+def on_backrest(style: PatientStyle, along: float, above: float) -> Float[np.ndarray, "3"]:
+    """Return the point of the bed that lies so far up the raised backrest and so high above it, metres."""
     pitch = np.radians(style.backrest_degrees)
     return np.array([
         0.0,
@@ -197,6 +218,7 @@ def _draw_box(room: RoomPicture, box: Box, projection: Projection) -> None:
     infrared = albedo * (0.2 + 0.8 * np.abs(straight)) / np.maximum(distance, NEAR_METRES) ** 2
     np.copyto(room.infrared[top:bottom, left:right], infrared, where=hit)
     np.copyto(room.lamp[top:bottom, left:right], albedo * (0.4 + 0.6 * np.maximum(lifted, 0)), where=hit)
+    room.labels[top:bottom, left:right][hit] = PARTS[box.part]
     np.copyto(there, distance, where=hit)
 
 

@@ -88,7 +88,7 @@ def view_frames(
     albedo = np.concatenate([layer.albedo for layer in layers])
     shown = np.concatenate([np.tile(layer.shown[:, None], layer.radii.size) for layer in layers], axis=1) > 0
     num_body = scene.body.radii.size + scene.blanket.radii.size
-    corners = _vignette(width, height, style.vignette)
+    corners = vignette(width, height, style.vignette)
     noise = _noise(rng, width, height, style.noise)
     reference = float(np.sum((np.array(camera.target) - np.array(camera.position)) ** 2))
     for first, last in _runs(states):
@@ -167,6 +167,18 @@ def _develop(
     grain: Float32[np.ndarray, "height width"] | None,
 ) -> UInt8[np.ndarray, "height width"]:
     """The lens blurs a little, the sensor answers with the square root of the light, and adds its noise."""
+    answer = blurred_16(light)
+    answer *= np.float32(gain / 16 * 255 * 255 * 0.8)
+    np.sqrt(answer, out=answer)
+    answer += np.float32(6.5)
+    if grain is not None:
+        answer += grain
+    np.clip(answer, 0, 255, out=answer)
+    return answer.astype(np.uint8)
+
+
+def blurred_16(light: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
+    """Return 16 times what a lens makes of a picture: weights 1 2 1 along both axes."""
     blurred = light * np.float32(2)
     blurred[1:-1] += light[:-2]
     blurred[1:-1] += light[2:]
@@ -177,13 +189,7 @@ def _develop(
     answer[:, 1:-1] += blurred[:, 2:]
     answer[:, 0] += blurred[:, 0] + blurred[:, 1]
     answer[:, -1] += blurred[:, -1] + blurred[:, -2]
-    answer *= np.float32(gain / 16 * 255 * 255 * 0.8)
-    np.sqrt(answer, out=answer)
-    answer += np.float32(6.5)
-    if grain is not None:
-        answer += grain
-    np.clip(answer, 0, 255, out=answer)
-    return answer.astype(np.uint8)
+    return answer
 
 
 def _noise(
@@ -195,7 +201,8 @@ def _noise(
     return np.float32(deviation) * rng.standard_normal(shape, dtype=np.float32)
 
 
-def _vignette(width: int, height: int, strength: float) -> Float32[np.ndarray, "height width"]:
+def vignette(width: int, height: int, strength: float) -> Float32[np.ndarray, "height width"]:
+    """Return the share of light that reaches each pixel; ``strength`` is lost in the corners."""
     across = ((np.arange(width) + 0.5) / width * 2 - 1) ** 2
     down = ((np.arange(height) + 0.5) / height * 2 - 1) ** 2
     return (1 - strength * np.add.outer(0.42 * down, 0.58 * across)).astype(np.float32)

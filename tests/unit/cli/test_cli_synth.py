@@ -71,3 +71,40 @@ def test_unknown_tasks_and_foreign_folders(tmp_path):
     shown = call("synth", tmp_path / "b", *SMALL)
     assert shown.exit_code == 2
     assert (tmp_path / "b" / "patients.tsv").read_text() == "patient_id\nreal\n"
+
+
+def test_a_depth_cohort_is_made_that_passes_its_check(tmp_path, monkeypatch):
+    short = partial(synthetic.make_depth_cohort, min_seconds=1, max_seconds=1.5)
+    monkeypatch.setattr(
+        synthetic,
+        "make_cohort",
+        lambda folder, *, depth, **others: short(
+            folder, **{key: value for key, value in others.items() if depth and value is not None}
+        ),
+    )
+    shown = call(
+        "synth", tmp_path / "a", "--depth", "--patients", "2", "--seizures", "2", "--size", "64x52", "--fps", "5",
+        "--preictal", "0.5", "--postictal", "0.5", "--workers", "1", "--progress", "quiet",
+    )  # fmt: skip
+    assert shown.exit_code == 0, shown.text
+    assert shown.out.startswith("2 seizures (1 FLE, 1 TLE) of 2 patients in ")
+    assert json.loads((tmp_path / "a" / "synthetic.json").read_text())["task"] == "fle-vs-tle-vs-nonepileptic"
+    checked = call("cohort", "check", tmp_path / "a", "--progress", "quiet")
+    assert checked.exit_code == 0, checked.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--task", "fle-vs-tle"], "made of depth recordings. Ask for depth (--depth)"),
+        (["--preictal", "3"], "must be asked for without --preictal"),
+        (["--depth", "--minutes", "3"], "must be asked for without --minutes"),
+        (["--depth", "--size", "62x52"], "at least 64x52, got 62x52"),
+        (["--depth", "--task", "fos-vs-tcs"], "made of videos without depth"),
+    ],
+)
+def test_options_of_depth_that_do_not_fit_are_refused(tmp_path, words, message):
+    shown = call("synth", tmp_path / "a", *words, "--progress", "quiet")
+    assert shown.exit_code == 2
+    assert message in " ".join(shown.err.split())
+    assert not (tmp_path / "a").exists()
