@@ -137,6 +137,12 @@ CROPS = TableSchema(
             filled=True,
             choices=("accepted", "flagged", "rejected"),
         ),
+        Column(name="depth_axis", kind="choice", choices=("x", "y")),
+        Column(name="depth_lower_slope", kind="number"),
+        Column(name="depth_lower_intercept", kind="number"),
+        Column(name="depth_upper_slope", kind="number"),
+        Column(name="depth_upper_intercept", kind="number"),
+        Column(name="depth_reason"),
     ),
     subject=("event", "event_id"),
 )

@@ -12,6 +12,9 @@ from semioscope.preprocess.crops import (
     read_crops,
     write_crops,
 )
+from semioscope.preprocess.depth_crop import DepthCropPlan, plan_depth_crop
+from semioscope.preprocess.depth_noise import NoiseFilter, denoised
+from semioscope.preprocess.depth_planes import DepthPlanes, PlaneCrop
 from semioscope.preprocess.pictures import (
     PictureConfig,
     base_picture,
@@ -25,15 +28,21 @@ __all__ = [
     "CROPPERS",
     "CropPlan",
     "Cropper",
+    "DepthCropPlan",
+    "DepthPlanes",
     "Detection",
     "Detector",
+    "NoiseFilter",
     "PictureConfig",
+    "PlaneCrop",
     "PreprocessReport",
     "base_picture",
     "base_size",
     "cropper",
+    "denoised",
     "merge_crops",
     "network_picture",
+    "plan_depth_crop",
     "preprocess_cohort",
     "read_crops",
     "resized",

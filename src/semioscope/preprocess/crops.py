@@ -15,6 +15,7 @@ from semioscope.core.errors import CohortError, ConfigError, unknown_name
 from semioscope.core.formats import CROPS
 from semioscope.core.records import Recording, Region
 from semioscope.core.tables import read_table, write_table
+from semioscope.preprocess.depth_planes import DepthPlanes
 
 Origin = Literal["auto", "manual"]
 CropStatus = Literal["accepted", "flagged", "rejected"]
@@ -32,6 +33,9 @@ class CropPlan:
             keeps the region of the recording.
         origin: Whether a program or a person made it.
         status: ``accepted`` is used; ``flagged`` waits for a person; ``rejected`` was refused.
+        planes: What of the depth stream is kept, and with it of the infrared, before the box is cut; None keeps
+            all.
+        depth_reason: Why the planes (or their absence) need a person's eye; empty if they do not.
     """
 
     event_id: str
@@ -39,6 +43,13 @@ class CropPlan:
     box: Region | None
     origin: Origin = "auto"
     status: CropStatus = "accepted"
+    planes: DepthPlanes | None = None
+    depth_reason: str = ""
+
+    @property
+    def accepted_planes(self) -> DepthPlanes | None:
+        """The planes to use: those of an accepted plan."""
+        return self.planes if self.status == "accepted" else None
 
     def region_of(self, recording: Recording) -> Region | None:
         """Return the part of the file's picture to use: an accepted box, else the recording's region."""
@@ -145,6 +156,8 @@ def read_crops(path: Path) -> list[CropPlan]:
                     box=_box([cast("float | None", row.values[name]) for name in _EDGES]),
                     origin=cast("Origin", row.values["origin"]),
                     status=cast("CropStatus", row.values["status"]),
+                    planes=DepthPlanes.from_cells(row.values),
+                    depth_reason=row.text("depth_reason") or "",
                 )
             )
         except ValueError as err:
@@ -177,6 +190,8 @@ def write_crops(path: Path, plans: Iterable[CropPlan]) -> list[CropPlan]:
                 **dict(zip(_EDGES, edges, strict=True)),
                 "origin": plan.origin,
                 "status": plan.status,
+                **({} if plan.planes is None else plan.planes.to_cells()),
+                "depth_reason": plan.depth_reason or None,
             }
         )
     write_table(path, CROPS, rows)

@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from semioscope.core.errors import CohortError, ConfigError
 from semioscope.core.records import Recording, Region
 from semioscope.preprocess import (
     CROPPERS,
     CropPlan,
+    DepthPlanes,
     Detection,
     Detector,
     cropper,
@@ -60,6 +63,59 @@ def test_round_trip(tmp_path):
             assert (read.box.x, read.box.y, read.box.width, read.box.height) == pytest.approx(
                 (BOX.x, BOX.y, BOX.width, BOX.height)
             )
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["x", "y"]), *[st.floats(allow_nan=False, allow_infinity=False)] * 2, st.floats(-1e9, 1e9)
+)
+def test_planes_come_back_exactly(tmp_path, axis, lower_slope, upper_slope, intercept):
+    planes = DepthPlanes(
+        axis=axis, lower_slope=lower_slope, lower_intercept=intercept, upper_slope=upper_slope,
+        upper_intercept=intercept + 1,
+    )  # fmt: skip
+    plans = [
+        plan("e1", planes=planes),
+        plan("e2", planes=planes, status="flagged", depth_reason="52 % of the depth is missing."),
+        plan("e3", depth_reason="The frame holds no depth at all."),
+    ]
+    path = tmp_path / "crops.tsv"
+    path.unlink(missing_ok=True)
+    write_crops(path, plans)
+    got = read_crops(path)
+    assert [(p.planes, p.depth_reason) for p in got] == [(p.planes, p.depth_reason) for p in plans]
+    assert [p.accepted_planes for p in got] == [planes, None, None]
+    before = path.read_bytes()
+    assert write_crops(path, []) == got
+    assert path.read_bytes() == before
+
+
+def test_planes_by_hand_survive_and_old_tables_read(tmp_path):
+    path = tmp_path / "crops.tsv"
+    header = "event_id\trecording_id\tleft\ttop\tright\tbottom\torigin\tstatus"
+    path.write_text(f"{header}\ne1\tr1\t0\t0\t1\t1\tauto\taccepted\n")
+    assert read_crops(path) == [plan("e1", box=WHOLE)]
+    planes = DepthPlanes(
+        axis="y", lower_slope=0.0, lower_intercept=900.0, upper_slope=0.0, upper_intercept=1900.0
+    )
+    path.write_text(
+        f"{header}\tdepth_axis\tdepth_lower_slope\tdepth_lower_intercept\tdepth_upper_slope\tdepth_upper_intercept\n"
+        "e1\tr1\tn/a\tn/a\tn/a\tn/a\tmanual\taccepted\ty\t0\t900\t0\t1900\n"
+    )
+    write_crops(path, [plan("e1"), plan("e2")])
+    assert [(p.origin, p.accepted_planes) for p in read_crops(path)] == [("manual", planes), ("auto", None)]
+
+
+def test_faulty_planes_are_named(tmp_path):
+    path = tmp_path / "crops.tsv"
+    write_crops(path, [plan("e1")])
+    head, row = path.read_text().splitlines()
+    half = row.replace("accepted\tn/a", "accepted\tx")
+    path.write_text(f"{head}\n{half}\n")
+    with pytest.raises(
+        CohortError, match=r"row 2 \(event e1\): A depth crop needs depth_axis, .*upper_intercept is n/a"
+    ):
+        read_crops(path)
 
 
 def test_manual_rows_survive(tmp_path):
