@@ -3,7 +3,7 @@
 Examples:
     >>> from semioscope import backbones
     >>> sorted(backbones.BACKBONES)
-    ['motion', 'r2plus1d_34_32', 'r2plus1d_34_8', 'resnet152', 'resnet34', 'wide_resnet50_2']
+    ['i3d', 'motion', 'r2plus1d_34_32', 'r2plus1d_34_8', 'resnet152', 'resnet34', 'wide_resnet50_2']
     >>> backbones.backbone_spec("r2plus1d_34_8").num_features
     512
 """

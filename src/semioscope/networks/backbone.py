@@ -99,17 +99,18 @@ class Backbone:
         num_steps = self.num_steps(num_frames)
         if self.spec.kind == "2d":
             pictures = np.moveaxis(clips, 2, 1).reshape(num_clips * num_frames, 3, *clips.shape[3:])
-            features = self._run_in_batches(pictures)
+            features = self._run_in_batches(pictures, 1)
         else:
-            features = self._run_in_batches(clips)
+            features = self._run_in_batches(clips, num_steps)
         return features.reshape(num_clips, num_steps, self.spec.num_features)
 
-    def _run_in_batches(self, inputs: np.ndarray) -> np.ndarray:
-        features = np.empty((len(inputs), self.spec.num_features), dtype=np.float32)
+    def _run_in_batches(self, inputs: np.ndarray, num_steps: int) -> np.ndarray:
+        features = np.empty((len(inputs), num_steps, self.spec.num_features), dtype=np.float32)
         for start in range(0, len(inputs), self.batch_size):
             batch = inputs[start : start + self.batch_size]
             missing = self.batch_size - len(batch)
             if missing:
                 batch = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), dtype=np.float32)])
-            features[start : start + self.batch_size] = self._runner.run(batch)[: self.batch_size - missing]
+            found = self._runner.run(batch).reshape(-1, num_steps, self.spec.num_features)
+            features[start : start + self.batch_size] = found[: self.batch_size - missing]
         return features

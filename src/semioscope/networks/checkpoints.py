@@ -3,49 +3,86 @@
 import hashlib
 import pickle
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from semioscope.core.errors import WeightsError
+from semioscope.networks.tensorflow_bundle import bundle_index, read_bundle
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+    from semioscope.networks.backbones import Translate
 
     State = dict[str, torch.Tensor]
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _NOT_NEEDED = ("fc.",)
 """The classification layer: backbones end before it."""
+_KERAS_TRAINING = "optimizer_weights/"
+"""What a Keras file of a whole model has beside the weights."""
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Return whether something is there to read: a file, or the files of a TensorFlow checkpoint of that name."""
+    return path.exists() or bundle_index(path) is not None
+
+
+def read_state(
+    path: Path,
+    expected: Mapping[str, tuple[int, ...]],
+    *,
+    network: str,
+    translate: "Translate | None" = None,
+) -> "State":
+    """Read a file and return exactly the tensors that a network needs, in single precision.
+
+    Args:
+        path: As in ``read_checkpoint``.
+        expected: Name and shape of what the network needs.
+        network: Its name, for messages.
+        translate: Turns published names into those of the network.
+
+    Raises:
+        WeightsError: If the file cannot be read or does not fit.
+    """
+    state = read_checkpoint(path)
+    if translate is not None:
+        state = translate(state, expected, where=path)
+    return fit_state(state, expected, network=network, where=path)
 
 
 def read_checkpoint(path: Path) -> "State":
     """Read the named tensors of a file.
 
-    Accepts safetensors and PyTorch checkpoints of plain tensors, also when they are wrapped in ``state_dict``
-    or their names begin with ``module.``.
+    Accepts safetensors, PyTorch checkpoints of plain tensors, also when they are wrapped in ``state_dict`` or
+    their names begin with ``module.``, HDF5 as Keras writes it, and TensorFlow checkpoints (the ``.index``, the
+    ``.data`` beside it, or what their names have in common).
 
     Raises:
         WeightsError: If the file is absent, damaged, not a checkpoint, or holds anything but tensors.
     """
+    index = bundle_index(path)
+    if index is not None:
+        return _plain_state(_tensors(read_bundle(index)), path)
     try:
         with path.open("rb") as stream:
             start = stream.read(16)
     except OSError as err:
         msg = f"{path} must be a file of weights that can be read: {err.strerror}. Check the path."
         raise WeightsError(msg) from err
-    if path.suffix == ".safetensors" or start[8:9] == b"{":
-        content = _read_safetensors(path)
-    elif start[:2] == b"PK" or start[:1] == b"\x80":
-        content = _read_torch(path)
-    else:
-        msg = (
-            f"{path} must be a file of weights (.pth, .pt or .safetensors), but it is something else. "
-            "Download it again; a page of a login or a proxy may have been saved in its place."
-        )
-        raise WeightsError(msg)
-    return _plain_state(content, path)
+    for begins_so, read in _READERS.values():
+        if begins_so(path, start):
+            return _plain_state(read(path), path)
+    msg = (
+        f"{path} must be a file of weights (.pth, .pt, .safetensors, .h5 or a TensorFlow .index), but it is "
+        "something else. Download it again; a page of a login or a proxy may have been saved in its place."
+    )
+    raise WeightsError(msg)
 
 
 def expected_shapes(module: "nn.Module") -> dict[str, tuple[int, ...]]:
@@ -133,6 +170,40 @@ def _read_torch(path: Path) -> Any:
         raise WeightsError(msg) from err
     except (RuntimeError, EOFError, KeyError, ValueError, OSError, AttributeError) as err:
         raise WeightsError(_damaged(path, err)) from err
+
+
+def _read_hdf5(path: Path) -> Any:
+    import h5py
+
+    found: dict[str, np.ndarray] = {}
+
+    def keep(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and item.dtype.kind == "f" and not name.startswith(_KERAS_TRAINING):
+            found[name] = item[()]
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(keep)
+    except (OSError, RuntimeError, KeyError, ValueError) as err:
+        raise WeightsError(_damaged(path, err)) from err
+    return _tensors(found)
+
+
+def _tensors(arrays: "Mapping[str, np.ndarray]") -> "State":
+    import torch
+
+    return {name: torch.from_numpy(np.array(array, dtype=np.float32)) for name, array in arrays.items()}
+
+
+_READERS: dict[str, tuple[Callable[[Path, bytes], bool], Callable[[Path], Any]]] = {
+    "safetensors": (
+        lambda path, start: path.suffix == ".safetensors" or start[8:9] == b"{",
+        _read_safetensors,
+    ),
+    "torch": (lambda path, start: start[:2] == b"PK" or start[:1] == b"\x80", _read_torch),
+    "hdf5": (lambda path, start: start.startswith(b"\x89HDF\r\n\x1a\n"), _read_hdf5),
+}
+"""How files begin that hold all their tensors, and who reads them."""
 
 
 def _plain_state(content: Any, path: Path) -> "State":

@@ -31,7 +31,8 @@ def load(
     Args:
         name: A key of ``BACKBONES``.
         weights: ``pretrained`` (fetched on first use), ``random`` (seeded; for tests, never for results), or
-            the path of a file of weights.
+            the path of a file of weights (``.pth``, ``.pt``, ``.safetensors``, Keras ``.h5``, or TensorFlow
+            ``.index`` beside its ``.data``).
         engine: ``auto`` (torch on a usable graphics card, else openvino) or a key of ``ENGINES``.
         precision: ``f32`` or ``bf16``. Without bf16 arithmetic f32 is used, and ``notes`` says so.
         seed: Of random weights.
@@ -86,7 +87,7 @@ def _load_network(
 ) -> Backbone:
     import torch
 
-    from semioscope.networks.checkpoints import expected_shapes, fit_state, read_checkpoint, tensors_digest
+    from semioscope.networks.checkpoints import expected_shapes, is_checkpoint, read_state, tensors_digest
     from semioscope.networks.random_weights import fill_random
     from semioscope.networks.weights import load_weights
 
@@ -104,13 +105,13 @@ def _load_network(
         notes = (f"{spec.name} has random weights (seed {seed}): its features mean nothing.",)
     elif state is None:
         path = Path(weights).expanduser()
-        if not path.exists():
+        if not is_checkpoint(path):
             msg = (
                 f"weights must be 'pretrained', 'random' or a file that exists, got {str(weights)!r}. Check "
                 "the path."
             )
             raise ConfigError(msg)
-        state = fit_state(read_checkpoint(path), expected_shapes(module), network=spec.name, where=path)
+        state = read_state(path, expected_shapes(module), network=spec.name, translate=entry.translate)
         weights_hash = tensors_digest(state)
     if state is not None:
         counters = {
@@ -143,7 +144,7 @@ class MotionRunner:
 
     def run(
         self, batch: Float32[np.ndarray, "batch channels *rest"]
-    ) -> Float32[np.ndarray, "batch num_features"]:
+    ) -> Float32[np.ndarray, "batch *steps num_features"]:
         """Compute the clips one by one."""
         return np.stack([motion_features(grey(clip), fps=self._fps) for clip in batch])
 

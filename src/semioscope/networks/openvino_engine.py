@@ -15,11 +15,15 @@ from semioscope.networks.runner import supported_precision
 if TYPE_CHECKING:
     from torch import nn
 
+MOST_SHAPES = 4
+"""Compiled shapes that are kept; each holds a copy of the weights and room for its activations."""
+
 
 class OpenVinoRunner:
     """Runs a network in OpenVINO on the CPU.
 
-    The network is exported and compiled once per input shape and kept in memory.
+    The network is exported and compiled for each input shape: an exported network holds the padding of its
+    shape, and would be silently wrong for another. The shapes that were used last are kept in memory.
 
     Args:
         module: In evaluation mode; taken over.
@@ -53,12 +57,15 @@ class OpenVinoRunner:
 
     def run(
         self, batch: Float32[np.ndarray, "batch channels *rest"]
-    ) -> Float32[np.ndarray, "batch num_features"]:
-        """Compute one batch; the first one of a shape takes seconds longer."""
+    ) -> Float32[np.ndarray, "batch *steps num_features"]:
+        """Compute one batch; a shape that is not kept takes seconds longer."""
         with self._lock:
-            if batch.shape not in self._requests:
-                self._requests[batch.shape] = self._compile(batch.shape)
-            request = self._requests[batch.shape]
+            request = self._requests.pop(batch.shape, None)
+            if request is None:
+                while len(self._requests) >= MOST_SHAPES:  # the first one was used the longest time ago
+                    del self._requests[next(iter(self._requests))]
+                request = self._compile(batch.shape)
+            self._requests[batch.shape] = request
             request.infer({0: np.ascontiguousarray(batch)})
             return np.array(request.get_output_tensor(0).data, dtype=np.float32)
 

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from torch import nn
 
 _VERSION = 1
-_SIDE = 64
-"""Pixels of the pictures that set the statistics; small, so that it takes well under a second."""
+_BATCH_SHAPES: dict[str, tuple[int, ...]] = {
+    "one": (2, 3, 8, 64, 64),
+    "frames": (8, 3, 64, 64),
+    "eighths": (2, 3, 12, 96, 96),
+}
+"""Shape of the batch that sets the statistics, by the steps rule of the backbone; small, so that it takes well
+under a second, but large enough that the last layers do not see padding alone."""
 _BRANCH_SCALE = 0.25
 
 
@@ -56,10 +61,11 @@ def fill_random(module: "nn.Module", spec: BackboneSpec, *, seed: int) -> str:
 
 def _noise(rng: np.random.Generator, spec: BackboneSpec) -> np.ndarray:
     """Return one batch of pictures with structure at every size, about as bright as normalised ones."""
-    shape = (2, 3, 8, _SIDE, _SIDE) if spec.kind == "3d" else (8, 3, _SIDE, _SIDE)
+    shape = _BATCH_SHAPES[spec.steps_rule]
+    side = shape[-1]
     pictures = np.zeros(shape, dtype=np.float32)
-    for size, weight in ((_SIDE, 0.5), (32, 0.5), (8, 0.5), (1, 0.15)):  # blocks of so many pixels
-        coarse = rng.standard_normal((*shape[:-2], _SIDE // size, _SIDE // size), dtype=np.float32)
+    for size, weight in ((side, 0.5), (32, 0.5), (8, 0.5), (1, 0.15)):  # blocks of so many pixels
+        coarse = rng.standard_normal((*shape[:-2], side // size, side // size), dtype=np.float32)
         pictures += np.float32(weight) * np.repeat(np.repeat(coarse, size, axis=-2), size, axis=-1)
     return pictures
 

@@ -31,8 +31,8 @@ class Runner(Protocol):
 
     def run(
         self, batch: Float32[np.ndarray, "batch channels *rest"]
-    ) -> Float32[np.ndarray, "batch num_features"]:
-        """Compute one batch.
+    ) -> Float32[np.ndarray, "batch *steps num_features"]:
+        """Compute one batch; ``steps`` is there where the network gives several feature vectors.
 
         Other Python threads go on meanwhile; calls from several threads wait in turn.
         """

@@ -1,9 +1,18 @@
 """What is known about a backbone and its weights before anything is loaded."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["3d", "2d", "none"]
+
+STEP_RULES: dict[str, Callable[[int], int]] = {
+    "one": lambda num_frames: 1,
+    "frames": lambda num_frames: num_frames,
+    "eighths": lambda num_frames: -(-num_frames // 8) - 1,
+}
+"""How many feature vectors a clip of so many frames gives: one for the whole clip, one per frame, or (I3D) one
+per pair of neighbours among ``ceil(num_frames / 8)`` positions in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +69,7 @@ class BackboneSpec:
         preprocessing: What must have happened to a picture, in words.
         batch_size: Clips (3d) or pictures (2d) that a CPU runs at once.
         accelerator_batch_size: The same on a GPU.
+        steps_rule: How many feature vectors a clip gives, a key of ``STEP_RULES``.
     """
 
     name: str
@@ -76,9 +86,18 @@ class BackboneSpec:
     preprocessing: str
     batch_size: int = 1
     accelerator_batch_size: int = 16
+    steps_rule: str = "one"
+
+    def __post_init__(self) -> None:
+        if self.steps_rule not in STEP_RULES or (self.kind == "2d") != (self.steps_rule == "frames"):
+            msg = (
+                f"steps_rule of {self.name} must be frames for a 2d network, else another of "
+                f"{', '.join(STEP_RULES)}, got {self.steps_rule!r}."
+            )
+            raise ValueError(msg)
 
     def num_steps(self, num_frames: int) -> int:
-        """Return how many feature vectors a clip of so many frames gives: one per frame for 2d, else one.
+        """Return how many feature vectors a clip of so many frames gives, by ``steps_rule``.
 
         Raises:
             ValueError: If the clip has fewer than ``min_frames`` frames.
@@ -89,4 +108,4 @@ class BackboneSpec:
                 "Use longer clips or another backbone."
             )
             raise ValueError(msg)
-        return num_frames if self.kind == "2d" else 1
+        return STEP_RULES[self.steps_rule](num_frames)

@@ -50,7 +50,7 @@ class TorchRunner:
 
     def run(
         self, batch: Float32[np.ndarray, "batch channels *rest"]
-    ) -> Float32[np.ndarray, "batch num_features"]:
+    ) -> Float32[np.ndarray, "batch *steps num_features"]:
         """Compute one batch."""
         import torch
 

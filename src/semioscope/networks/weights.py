@@ -270,10 +270,10 @@ def _download(source: WeightsSource, target: Path, progress: Progress | None) ->
 def _convert(name: str, source: WeightsSource, original: Path, came_from: str) -> None:
     from safetensors.torch import save_file
 
-    from semioscope.networks.checkpoints import fit_state, read_checkpoint, tensors_digest
+    from semioscope.networks.checkpoints import read_state, tensors_digest
 
     tensors, record_path, _ = _paths(name, source)
-    state = fit_state(read_checkpoint(original), _shapes(name), network=name, where=original)
+    state = read_state(original, _shapes(name), network=name, translate=BACKBONES[name].translate)
     with disk_errors(tensors.parent), atomic_path(tensors) as temporary:
         save_file(state, temporary)
     pinned = "sha256" if source.sha256 else "git blob" if source.git_blob else "sha256 prefix"

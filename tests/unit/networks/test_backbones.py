@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from i3d_files import NARROW, narrow_i3d
 
 from semioscope import backbones
 from semioscope.core.errors import ConfigError
@@ -16,28 +17,35 @@ from semioscope.networks import BACKBONES, Backbone, backbone_spec, load
 from semioscope.networks.backbones.r2plus1d_network import R2Plus1D
 from semioscope.networks.engines import make_runner
 from semioscope.networks.random_weights import fill_random
+from semioscope.networks.spec import STEP_RULES
 
 NETWORKS = sorted(name for name, entry in BACKBONES.items() if entry.build is not None)
 SIDE = 16
 """Pixels of the clips of these tests, to save time: every network is fully convolutional."""
 
 
-HEAVY = {"r2plus1d_34_8", "r2plus1d_34_32", "resnet152", "wide_resnet50_2"}
-"""Backbones whose laws run with the slow tests; a small R(2+1)D stands in for them."""
+HEAVY = {"r2plus1d_34_8", "r2plus1d_34_32", "i3d", "resnet152", "wide_resnet50_2"}
+"""Backbones whose laws run with the slow tests; a small R(2+1)D and a narrow I3D stand in for them."""
 
 
 @pytest.fixture(
     scope="module",
     params=[
         "small_r2plus1d",
+        "narrow_i3d",
         *(pytest.param(name, marks=pytest.mark.slow if name in HEAVY else ()) for name in sorted(BACKBONES)),
     ],
 )
 def backbone(request: pytest.FixtureRequest) -> Backbone:
-    if request.param != "small_r2plus1d":
+    if request.param == "small_r2plus1d":
+        module, weights_hash = tiny(0)
+        spec = replace(backbone_spec("r2plus1d_34_8"), name="small_r2plus1d", num_features=16)
+    elif request.param == "narrow_i3d":
+        module = narrow_i3d()
+        spec = replace(backbone_spec("i3d"), name="narrow_i3d", num_features=NARROW)
+        weights_hash = fill_random(module, spec, seed=0)
+    else:
         return load(request.param, weights="random", engine="torch", batch_size=2)
-    module, weights_hash = tiny(0)
-    spec = replace(backbone_spec("r2plus1d_34_8"), name="small_r2plus1d", num_features=16)
     runner = make_runner(module.requires_grad_(False), engine="torch")
     return Backbone(spec, weights_hash=weights_hash, runner=runner, batch_size=2, notes=("mean nothing",))
 
@@ -73,7 +81,28 @@ def test_a_spec_says_where_it_comes_from(name) -> None:
         assert spec.weights.name == name
         assert spec.weights.licence
         assert spec.weights.url == f"{spec.weights.url.rpartition('/')[0]}/{spec.weights.file_name}"
-        assert spec.weights.sha256_prefix == re.findall(r"-([0-9a-f]{8})\.pth$", spec.weights.url)[0]
+        in_the_name = re.findall(r"-([0-9a-f]{8})\.pth$", spec.weights.url)
+        assert spec.weights.sha256_prefix == (in_the_name[0] if in_the_name else None)
+        assert spec.weights.sha256_prefix or spec.weights.git_blob
+
+
+@pytest.mark.parametrize("rule", STEP_RULES)
+def test_a_rule_of_steps_gives_whole_numbers_that_do_not_fall(rule) -> None:
+    kind = "2d" if rule == "frames" else "3d"
+    spec = replace(backbone_spec("i3d"), kind=kind, steps_rule=rule)
+    steps = [spec.num_steps(num_frames) for num_frames in range(spec.min_frames, 200)]
+    assert steps[0] >= 1
+    assert steps == sorted(steps)
+    with pytest.raises(ValueError, match="needs clips of at least 9 frames, got 8"):
+        spec.num_steps(8)
+
+
+def test_a_rule_of_steps_must_exist_and_fit() -> None:
+    for change in ({"steps_rule": "halves"}, {"steps_rule": "frames"}, {"kind": "2d"}):
+        with pytest.raises(
+            ValueError, match="steps_rule of i3d must be frames for a 2d network, else another"
+        ):
+            replace(backbone_spec("i3d"), **change)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -144,15 +173,19 @@ def test_longer_clips_run(backbone) -> None:
     frames = max(backbone.min_frames, 1) + 3
     out = backbone(clips_for(backbone, 1, frames))
     assert out.shape[1] == backbone.num_steps(frames) == (frames if backbone.spec.kind == "2d" else 1)
+    longest = 2 * frames + 8
+    assert backbone(clips_for(backbone, 1, longest)).shape[1] == backbone.num_steps(longest)
 
 
 def test_too_short_clips_are_refused(backbone) -> None:
     if backbone.min_frames < 2:
         pytest.skip("takes single frames")
-    with pytest.raises(ValueError, match=f"{backbone.spec.name} needs clips of at least 8 frames, got 7"):
-        backbone(clips_for(backbone, 1, 7))
-    with pytest.raises(ValueError, match="at least 8 frames, got 7"):
-        backbone.preprocess(np.zeros((7, 8, 8, 3), dtype=np.uint8))
+    least = backbone.min_frames
+    problem = f"{backbone.spec.name} needs clips of at least {least} frames, got {least - 1}"
+    with pytest.raises(ValueError, match=problem):
+        backbone(clips_for(backbone, 1, least - 1))
+    with pytest.raises(ValueError, match=problem):
+        backbone.preprocess(np.zeros((least - 1, 8, 8, 3), dtype=np.uint8))
 
 
 def test_random_weights_say_so(backbone) -> None:

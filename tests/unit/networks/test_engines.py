@@ -23,11 +23,14 @@ from semioscope.networks import (
 )
 from semioscope.networks.backbones.r2plus1d_network import R2Plus1D
 from semioscope.networks.engines import make_runner
+from semioscope.networks.openvino_engine import MOST_SHAPES, OpenVinoRunner
 from semioscope.networks.random_weights import fill_random
 from semioscope.networks.runner import Runner, supported_precision
 from semioscope.networks.torch_engine import fold_batch_norm
 
 TOLERANCE = {"f32": 1e-5, "bf16": 0.03}
+LEAST_COSINE = {"i3d": 0.9998}
+"""Of bf16, where it is not 0.9999: without shortcuts, random weights magnify the rounding from layer to layer."""
 
 
 def tiny() -> torch.nn.Module:
@@ -92,6 +95,17 @@ def test_the_same_bits_twice_and_from_threads(runner) -> None:
         thread.join()
     for other in found:
         np.testing.assert_array_equal(other, first)
+
+
+def test_openvino_keeps_few_shapes_and_is_right_after_it_forgot_one() -> None:
+    pool = torch.nn.Sequential(torch.nn.AdaptiveAvgPool3d(1), torch.nn.Flatten()).eval()
+    runner = make_runner(pool, engine="openvino", num_threads=1)
+    assert isinstance(runner, OpenVinoRunner)
+    for num_frames in (8, 9, 10, 8, 11, 12, 8, 9):
+        batch = batch_of(1, num_frames)
+        np.testing.assert_allclose(runner.run(batch), batch.mean(axis=(2, 3, 4)), atol=1e-6)
+        assert len(runner._requests) <= MOST_SHAPES
+    assert [shape[2] for shape in runner._requests] == [11, 12, 8, 9]  # the one that was used last is last
 
 
 def test_results_are_copies(runner) -> None:
@@ -237,7 +251,7 @@ def test_the_reporting_package_of_these_tests_would_be_noticed(tmp_path) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["r2plus1d_34_8", "r2plus1d_34_32", "resnet34", "wide_resnet50_2", "resnet152"]
+    "name", ["r2plus1d_34_8", "r2plus1d_34_32", "i3d", "resnet34", "wide_resnet50_2", "resnet152"]
 )
 def test_openvino_equals_eager_torch_at_full_size(name) -> None:
     eager = load(name, weights="random", engine="torch")
@@ -250,7 +264,7 @@ def test_openvino_equals_eager_torch_at_full_size(name) -> None:
         half = load(name, weights="random", engine=engine, precision="bf16")
         found = half(clip)
         cosine = float((found * reference).sum() / np.linalg.norm(found) / np.linalg.norm(reference))
-        assert cosine >= 0.9999
+        assert cosine >= LEAST_COSINE.get(name, 0.9999)
 
 
 def test_resnet34_in_openvino_equals_eager_torch() -> None:

@@ -50,6 +50,7 @@ def _spec(name: str, *, prefix: str, num_features: int, num_parameters: int, pap
         ),
         batch_size=4,
         accelerator_batch_size=64,
+        steps_rule="frames",
     )
 
 
