@@ -1,7 +1,7 @@
 """What every aggregator is: a small trained network from a sequence of features to one class."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -53,6 +53,14 @@ class Aggregator(nn.Module, abc.ABC):
     ) -> Float[torch.Tensor, "batch num_classes"]:
         """Return the logits of whole sequences."""
         return self._logits(self._inputs(x))
+
+    def _logits_side_by_side(
+        self,
+        models: "Sequence[Aggregator]",
+        x: Float[torch.Tensor, "num_models batch num_segments num_features"],
+    ) -> Float[torch.Tensor, "num_models batch num_classes"]:
+        """Return the logits of several models of one kind, each with sequences of its own."""
+        return torch.stack([model._logits(own) for model, own in zip(models, x, strict=True)])
 
     def representation(
         self, x: Float[torch.Tensor, "batch num_segments num_features"]
@@ -145,6 +153,20 @@ class Aggregator(nn.Module, abc.ABC):
     def _logits_of_prefixes(
         self, x: Float[torch.Tensor, "batch num_segments num_features"]
     ) -> Float[torch.Tensor, "batch num_segments num_classes"]: ...
+
+
+def logits_side_by_side(
+    models: Sequence[Aggregator], x: Float[torch.Tensor, "num_models batch num_segments num_features"]
+) -> Float[torch.Tensor, "num_models batch num_classes"]:
+    """Return the logits of whole sequences, of several models of one kind and size in less time than one by one.
+
+    Args:
+        models: All made from one configuration.
+        x: For each of them, sequences of its own.
+    """
+    inputs = [model._inputs(own) for model, own in zip(models, x, strict=True)]
+    changed = models[0].feature_mean is not None
+    return models[0]._logits_side_by_side(models, torch.stack(inputs) if changed else x)
 
 
 def check_shape(shape: tuple[int, ...], *, num_features: int) -> None:
