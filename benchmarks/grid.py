@@ -3,16 +3,21 @@
 The features are synthetic (183 seizures, two views, 557,000 vectors, 1.1 GB), the work is the real one: a study is
 planned and its features are read, then every setting is trained for its 400 epochs. Of the ten folds of the paper's
 protocol one is run, with all 60 settings; its time is multiplied by ten. A fold differs little from another: each
-trains on nine tenths of the seizures. Memory is the sum over all processes of the memory that is their own and of
-their share of what they have in common.
+trains on nine tenths of the seizures. The classifiers of clips beside the grid, the intervals and the report come on
+top; they are no part of the time. Memory is the sum over all processes of the memory that is their own and of their
+share of what they have in common, looked at every two seconds.
 
-Run ``python benchmarks/grid.py``; it takes about eight minutes.
+The matrix products are what no training can do without. How fast they are is measured in the same run, before and
+after the fold, with both processes at work.
+
+Run ``python benchmarks/grid.py``; it takes about seven minutes.
 """
 
 import contextlib
 import json
 import math
 import os
+import statistics
 import tempfile
 import threading
 import time
@@ -25,7 +30,8 @@ from segment_sampling import seizures
 from timing import interleaved_medians
 
 from semioscope.core.progress import QuietProgress
-from semioscope.execution import make_executor, run_stage
+from semioscope.evaluation import FoldGroup, run_fold_group
+from semioscope.execution import Unit, make_executor, run_stage
 from semioscope.features import make_feature_cohort
 from semioscope.models import AggregatorConfig, build
 from semioscope.plans import SegmentPlan
@@ -34,7 +40,7 @@ from semioscope.runs import plan_study
 from semioscope.runs.folder import open_run
 from semioscope.runs.run import event_examples
 from semioscope.runs.stored import StoredFeatures
-from semioscope.runs.study import fold_tasks
+from semioscope.runs.study import fold_groups
 from semioscope.training import LOSSES, OPTIMIZERS, TrainingConfig, epoch_batches, fit, single_thread
 
 WORKERS = 2
@@ -66,26 +72,72 @@ def grid_fold(folder: Path, *, epochs: int, quick: bool) -> dict[str, float]:
         run = open_run(folder / "run", plan.config, cohort_hash=plan.any_plan.cohort.hash)
         one = plan.plans["paper"][plan.backbones[0]]
         event_examples(one, StoredFeatures(one.extraction(), []), run.units / plan.backbones[0], [])
-        tasks = fold_tasks(plan, run)
+        groups = fold_groups(plan, run)
         reading = time.perf_counter() - began
-        units = [task.unit() for task in tasks if task.fold.index == 0]
+        chosen = [group for group in groups if group.tasks[0].fold.index == 0]
+        units = [group.unit() for group in chosen]
+        num_folds = len(groups) / len(chosen)
+        rate = [product_rate(folder / "before")]
         began = time.perf_counter()
-        from semioscope.evaluation import run_fold
-
         result = run_stage(
-            "trainings", run_fold, units, ledger=None, progress=QuietProgress(),
+            "trainings", run_fold_group, units, ledger=None, progress=QuietProgress(),
             executor=make_executor(workers=WORKERS, threads_per_worker=1),
         )  # fmt: skip
         training = time.perf_counter() - began
+        rate.append(product_rate(folder / "after"))
+    num_products = sum(giga_products(group) for group in chosen)
+    products = num_products / (WORKERS * statistics.mean(rate))
     assert not result.failed, result.failed[0].message
-    num_folds = len(tasks) / len(units)
     return {
         "reading_seconds": reading,
         "fold_minutes": training / 60,
-        "num_trainings": float(len(units)),
+        "product_gflops_per_core": statistics.mean(rate),
+        "fold_over_products": training / products,
+        "products_minutes": products * num_folds / 60 if epochs == 400 and not quick else math.nan,
+        "num_trainings": float(sum(len(group.tasks) for group in chosen)),
         "grid_minutes": (reading + training * num_folds) / 60 if epochs == 400 and not quick else math.nan,
         "peak_gigabytes": memory[0] / 2**30,
     }
+
+
+def giga_products(group: FoldGroup) -> float:
+    """Return the operations in the matrix products of a group of fits, in thousands of millions."""
+    total = 0.0
+    for task in group.tasks:
+        model = build(task.aggregator, num_features=512, num_classes=2, seed=0)
+        weights = [p for name, p in model.named_parameters() if "weight_ih" in name or "weight_hh" in name]
+        per_step = sum(p.numel() for p in weights)
+        # forward and the gradient of every weight; through time also the gradient of the state
+        backward = per_step + sum(p.numel() for name, p in model.named_parameters() if "weight_hh" in name)
+        views = 2 * len(task.fold.train), 2 * len(task.fold.validation)
+        numbers = views[0] * (per_step + backward) + views[1] * per_step
+        total += 2e-9 * task.training.epochs * task.segments.num_segments * numbers
+    return total
+
+
+def product_rate(folder: Path) -> float:
+    """Return the rate of the products of an input layer of 256 gates, per core while both are at work, in GFLOP/s."""
+    units = [
+        Unit(name=f"products {k}", key=str(k), outputs=(folder / str(k),), payload=1.5)
+        for k in range(WORKERS)
+    ]
+    result = run_stage(
+        "products", _products, units, ledger=None, progress=QuietProgress(),
+        executor=make_executor(workers=WORKERS, threads_per_worker=1),
+    )  # fmt: skip
+    return statistics.mean(float(one.value) for one in result.done)
+
+
+def _products(seconds: float) -> float:
+    with single_thread():
+        weights, x, out = torch.randn(256, 512), torch.randn(16, 512, 64), torch.empty(16, 256, 64)
+        errors, rows = torch.randn(256, 1024), torch.randn(1024, 512)
+        count, began = 0, time.perf_counter()
+        while time.perf_counter() - began < seconds:
+            torch.bmm(weights.expand(16, -1, -1), x, out=out)
+            errors @ rows
+            count += 1
+        return count * 2 * 2e-9 * 256 * 512 * 1024 / (time.perf_counter() - began)
 
 
 def epoch_against_network(*, rounds: int, num_segments: int = 16) -> dict[str, float]:
@@ -94,7 +146,9 @@ def epoch_against_network(*, rounds: int, num_segments: int = 16) -> dict[str, f
     plan, aggregator = SegmentPlan(num_segments=num_segments), AggregatorConfig(name="blstm")
     bounds = data.bounds(plan)
     ready = list(
-        epoch_batches(data, bounds, gamma=plan.gamma, batch_size=training.batch_size, seed=0, fold=0, epoch=1)
+        epoch_batches(
+            data, bounds, gammas=[plan.gamma], batch_size=training.batch_size, seed=0, fold=0, epoch=1
+        )
     )
     model = build(aggregator, num_features=data.num_features, num_classes=2, seed=0)
     optimizer = OPTIMIZERS[training.optimizer](model.parameters(), training)
@@ -104,7 +158,7 @@ def epoch_against_network(*, rounds: int, num_segments: int = 16) -> dict[str, f
         model.train()
         for x, y_true in ready:
             optimizer.zero_grad()
-            loss_of(model(x), y_true, weights).backward()
+            loss_of(model(x[0]), y_true, weights).mean().backward()
             optimizer.step()
 
     def epoch(num: int = 1) -> None:
@@ -117,7 +171,7 @@ def epoch_against_network(*, rounds: int, num_segments: int = 16) -> dict[str, f
             x,
             _,
         ) in ready:  # what a step cannot do without: inputs times weights, and the gradient of the weights
-            rows = x.transpose(0, 1).reshape(-1, data.num_features)
+            rows = x[0].transpose(0, 1).reshape(-1, data.num_features)
             gates = rows @ inputs.T
             gates.T @ rows
 
@@ -152,7 +206,7 @@ def with_gradients(function: Callable[[], None]) -> Callable[[], None]:
 
 
 @contextlib.contextmanager
-def peak_memory(*, every_seconds: float = 10.0) -> Iterator[list[float]]:
+def peak_memory(*, every_seconds: float = 2.0) -> Iterator[list[float]]:
     """Watch the memory of this process and its children; the list holds the highest sum in bytes."""
     highest, stop = [0.0], threading.Event()
 

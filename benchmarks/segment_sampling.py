@@ -79,7 +79,7 @@ def measure(*, quick: bool = False, num_sequences: int = NUM_SEQUENCES) -> dict[
 
     def ours() -> None:
         batches = epoch_batches(
-            data, bounds, gamma=plan.gamma, batch_size=training.batch_size, seed=0, fold=0, epoch=1
+            data, bounds, gammas=[plan.gamma], batch_size=training.batch_size, seed=0, fold=0, epoch=1
         )
         for _ in batches:
             pass

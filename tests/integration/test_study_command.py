@@ -2,12 +2,16 @@
 
 import re
 import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stopping import jobs_done
 from tiny import assert_same_files, call
 from tiny_study import VOLATILE, TinyStudy, clip_study, event_study
+
+from semioscope.execution import EXECUTORS, LocalExecutor, Unit, UnitResult
 
 INTERRUPTED, KILLED = 130, -9
 STOPS = (
@@ -37,9 +41,7 @@ def test_a_study_that_is_stopped_again_and_again_gives_the_same_bytes(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
-def test_the_number_of_workers_and_the_order_of_trainings_change_no_byte(
-    study: TinyStudy, tmp_path: Path, workers: int
-) -> None:
+def test_the_number_of_workers_changes_no_byte(study: TinyStudy, tmp_path: Path, workers: int) -> None:
     out = tmp_path / "event"
     given = call(*event_study(study.cohort, out, "--workers", "1"))
     assert given.exit_code == 0
@@ -93,6 +95,80 @@ def test_a_raw_feature_set_is_imported_once_and_then_used_again(tmp_path: Path) 
         assert refused.exit_code != 0
         assert message in refused.err
         assert [path.name for path in foreign.iterdir()] == ["thesis.txt"]
+
+
+def test_a_set_with_faults_is_run_on_what_is_whole(tmp_path: Path) -> None:
+    features, out = tmp_path / "set", tmp_path / "study"
+    drawn = ("--seizures", "8", "--patients", "4", "--minutes", "2.5", "--progress", "quiet")
+    assert call("synth", "features", features, *drawn).exit_code == 0
+    views = sorted((features / "features_fpc_8_fps_15").iterdir())
+    (views[2] / "000005.pth").unlink()
+    (views[0] / ".." / "999_01_L").resolve().mkdir()
+    shutil.copy(views[0] / "000000.pth", views[0].parent / "999_01_L")
+    small = [
+        word
+        for key in ("num_segments=[2]", "aggregators=[mean]", "gammas=[1]")
+        for word in ("--set", f"grid.{key}")
+    ]
+    small += ["--protocol", "patient", "--set", "grid.clip_baseline=false"]
+    refused = call(*event_study(features, out, *small))
+    assert refused.exit_code != 0
+    assert "999_01_L: must belong to a row" in refused.err
+    for _ in range(2):
+        given = call(*event_study(features, out, *small, "--skip-unmatched"))
+        assert given.exit_code == 1, "a view is missing"
+        assert f"Left out at the import, as files are missing: {views[2].name}; see" in given.out
+        assert f"took no part ({views[2].name})" in (out / "report.html").read_text()
+    refused = call(*event_study(features, out, *small))
+    assert "began with --skip-unmatched" in refused.err
+
+
+def test_what_may_be_skipped_is_said_of_features_only(tmp_path: Path) -> None:
+    given = (
+        "run",
+        "gestures-2021-figure2",
+        "--cohort",
+        tmp_path,
+        "--out",
+        tmp_path / "x",
+        "--skip-unmatched",
+    )
+    refused = call(*given)
+    assert refused.exit_code != 0
+    assert "--skip-unmatched is about a feature set, so it must be given with --features DIR" in refused.err
+    assert not (tmp_path / "x").exists()
+
+
+def test_the_order_of_trainings_changes_no_byte(
+    study: TinyStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Units of every stage are run from the last to the first, and so are their results given back."""
+    stages: list[tuple[list[str], list[str]]] = []
+
+    class Backwards:
+        def __init__(self, **_: object) -> None: ...
+
+        def map(self, function: Callable[[Any], Any], units: Sequence[Unit]) -> Iterator[UnitResult]:
+            stages.append(([unit.name for unit in units], []))
+            for result in LocalExecutor().map(function, units[::-1]):
+                stages[-1][1].append(result.unit.name)
+                yield result
+
+    monkeypatch.setitem(EXECUTORS, "backwards", Backwards)
+    for make, wanted in ((event_study, study.event), (clip_study, study.clip)):
+        out = tmp_path / wanted.name
+        given = call(*make(study.cohort, out, "--executor", "backwards"))
+        assert given.exit_code == 0, given.text
+        assert_same_files(out, wanted, without=VOLATILE)
+    assert all(done == given[::-1] for given, done in stages)
+    trainings = [done for _, done in stages if any("fold" in name for name in done)]
+    assert len(trainings) == 3, "clips of the first study, its settings, clips of the second"
+    for done in trainings:
+        assert len(done) >= 4
+        assert done[0].startswith("patient")
+        assert done[0].endswith("fold 1")
+        assert done[-1].startswith("paper")
+        assert done[-1].endswith("fold 0")
 
 
 @pytest.mark.parametrize("given", [(), ("--cohort", "c", "--features", "f")])

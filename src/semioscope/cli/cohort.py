@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semioscope.cli.options import ProgressOption, StoreOption
+from semioscope.cli.options import ProgressOption, SkipUnmatchedOption, StoreOption
 from semioscope.cli.saying import say
 
 if TYPE_CHECKING:
@@ -159,10 +159,7 @@ def import_gestures_command(
     folder: Annotated[Path, typer.Argument(help="Cohort folder.", metavar="COHORT")],
     store: StoreOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace tables that hold something else.")] = False,
-    skip_unmatched: Annotated[
-        bool,
-        typer.Option("--skip-unmatched", help="Leave out rows without folders and folders without rows."),
-    ] = False,
+    skip_unmatched: SkipUnmatchedOption = False,
     progress: ProgressOption = "auto",
 ) -> None:
     """Import the public GESTURES feature set."""
@@ -180,7 +177,11 @@ def import_gestures_command(
         )
     say(done.describe())
     print(f"Wrote {folder}: {done.num_clips} vectors in {done.store}.")
+    if done.num_left_out:
+        print(f"{_count(done.num_left_out, 'view')} left out, listed in {folder / 'failures.tsv'}.")
     print(f"Next: semioscope cohort summary {folder}")
+    if done.num_left_out:
+        raise typer.Exit(EXIT_PROBLEMS)
 
 
 @app.command("fetch", help="Download a published data set by name, check and unpack it.")

@@ -25,6 +25,12 @@ ProgressOption = Annotated[
 WorkersOption = Annotated[
     int, typer.Option("--workers", min=1, help="Processes that work side by side.", metavar="N")
 ]
+SkipUnmatchedOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unmatched", help="Of a feature set, leave out rows without folders and folders without rows."
+    ),
+]
 ExecutorOption = Annotated[
     str, typer.Option("--executor", help="Where units of work run: local.", metavar="NAME")
 ]

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semioscope.cli.options import ExecutorOption, ProgressOption, StoreOption, WorkersOption
+from semioscope.cli.options import (
+    ExecutorOption,
+    ProgressOption,
+    SkipUnmatchedOption,
+    StoreOption,
+    WorkersOption,
+)
 from semioscope.cli.saying import say, say_next
 
 if TYPE_CHECKING:
@@ -23,6 +29,7 @@ def command(
         Path | None,
         typer.Option("--features", help="A published feature set, in place of a cohort.", metavar="DIR"),
     ] = None,
+    skip_unmatched: SkipUnmatchedOption = False,
     out: Annotated[
         Path, typer.Option("--out", help="Run folder; the same command goes on in it.", metavar="RUN")
     ],
@@ -71,6 +78,14 @@ def command(
         "seed": None if seed is None else str(seed),
         "report.thumbnails": thumbnails if thumbnails is None else f"'{thumbnails}'",
     }
+    if skip_unmatched and features is None:
+        from semioscope.core.errors import ConfigError
+
+        msg = (
+            "--skip-unmatched is about a feature set, so it must be given with --features DIR, got none. "
+            "Leave it out."
+        )
+        raise ConfigError(msg)
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
     if features is not None:
         from semioscope.runs import IMPORTED_STRIDE
@@ -87,10 +102,13 @@ def command(
 
         msg = (
             f"--dry-run needs a set that was imported, so that nothing is computed. Give semioscope cohort import "
-            f"gestures-features {features} COHORT, then --features COHORT."
+            f"gestures-features {features} COHORT{' --skip-unmatched' if skip_unmatched else ''}, then --features "
+            "COHORT."
         )
         raise ConfigError(msg)
-    folder = _cohort_folder(cohort, features, out, store=store, progress=display)
+    folder = _cohort_folder(
+        cohort, features, out, store=store, progress=display, skip_unmatched=skip_unmatched
+    )
     do = _study if config.is_study else _run
     do(
         config,
@@ -103,6 +121,8 @@ def command(
         display=display,
         dry_run=dry_run,
     )
+    if features is not None and not dry_run:
+        _tell_lost_views(folder)
 
 
 def chosen_config(
@@ -141,7 +161,13 @@ def chosen_config(
 
 
 def _cohort_folder(
-    cohort: Path | None, features: Path | None, out: Path, *, store: Path | None, progress: "Progress"
+    cohort: Path | None,
+    features: Path | None,
+    out: Path,
+    *,
+    store: Path | None,
+    progress: "Progress",
+    skip_unmatched: bool,
 ) -> Path:
     from semioscope.core.errors import ConfigError
 
@@ -154,7 +180,19 @@ def _cohort_folder(
         return cohort
     from semioscope.runs import cohort_of_features
 
-    return cohort_of_features(features, out, store=store, progress=progress)
+    return cohort_of_features(features, out, store=store, progress=progress, skip_unmatched=skip_unmatched)
+
+
+def _tell_lost_views(cohort: Path) -> None:
+    """Say which views of a feature set could not be imported, and exit as after any failure."""
+    from semioscope.features import lost_views
+
+    lost = lost_views(cohort)
+    if lost:
+        say(
+            f"Left out at the import, as files are missing: {', '.join(lost)}; see {cohort / 'failures.tsv'}."
+        )
+        raise typer.Exit(1)
 
 
 def _run(

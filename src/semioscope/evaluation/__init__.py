@@ -19,7 +19,15 @@ from semioscope.evaluation.examples import (
     read_examples,
     write_examples,
 )
-from semioscope.evaluation.fold import FINAL, FoldTask, examples_digest, run_fold, score_views
+from semioscope.evaluation.fold import (
+    FINAL,
+    FoldGroup,
+    FoldTask,
+    examples_digest,
+    run_fold,
+    run_fold_group,
+    score_views,
+)
 
 __all__ = [
     "BASELINES",
@@ -31,6 +39,7 @@ __all__ = [
     "ClipView",
     "EventTraits",
     "ExampleTable",
+    "FoldGroup",
     "FoldTask",
     "LeftOut",
     "ScoredView",
@@ -45,6 +54,7 @@ __all__ = [
     "read_examples",
     "run_clip_fold",
     "run_fold",
+    "run_fold_group",
     "score_views",
     "wanted_clips",
     "write_clip_table",

@@ -5,7 +5,7 @@ on one thread, because the last bits of a matrix product depend on the number of
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from semioscope.splits import Fold
 from semioscope.training import (
     FitResult,
     TrainingConfig,
-    fit,
+    fit_side_by_side,
     predict_scores,
     predict_steps,
     single_thread,
@@ -96,6 +96,30 @@ class FoldTask:
         return step * max(1, len(self.fold.train)) * epochs
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldGroup:
+    """Folds that differ only in how clips are drawn; they are trained side by side, which takes less time.
+
+    Args:
+        name: How the unit is called.
+        tasks: Equal in all but the gamma of their segments, their names and their files.
+    """
+
+    name: str
+    tasks: tuple[FoldTask, ...]
+
+    def unit(self) -> Unit:
+        """Return the unit of work of these folds."""
+        units = [task.unit() for task in self.tasks]
+        outputs = tuple(path for unit in units for path in unit.outputs)
+        return Unit(name=self.name, key=digest([unit.key for unit in units]), outputs=outputs, payload=self)
+
+    @property
+    def cost(self) -> float:
+        """Return about how long the fits take against others of their stage."""
+        return sum(task.cost for task in self.tasks)
+
+
 def examples_digest(folder: Path) -> str:
     """Return a digest of the content of the examples in a folder."""
     return digest([file_sha256(folder / name) for name in EXAMPLE_FILES])
@@ -120,18 +144,66 @@ def run_fold(task: FoldTask) -> dict[str, Any]:
     table = _examples_of(task.folder, task.examples_digest)
     with single_thread():
         try:
-            result = _fitted(task, table)
+            result = _fitted([task], table)[0]
         except ConfigError as err:
             name = task.name or ("The final model" if task.fold.index == FINAL else f"Fold {task.fold.index}")
-            msg = f"{name[0].upper()}{name[1:]} cannot be trained: {err}"
-            raise ConfigError(msg) from err
-        model = _model(task, table, result.state)
-        scored = [] if task.fold.index == FINAL else table.positions(task.fold.test)
-        if task.brief:
-            rows = _brief_rows(task, table, scored, model, _model(task, table, result.last_state))
-        else:
-            rows = score_views(model, table, scored, segments=task.segments, clips=task.clips)
-        threshold = _inner_threshold(task, table, model)
+            raise ConfigError(_told(name, err)) from err
+        return _scored(task, table, result)
+
+
+def run_fold_group(group: FoldGroup) -> list[dict[str, Any]]:
+    """Fit and score folds that differ only in how clips are drawn, as :func:`run_fold` does with one.
+
+    A fit whose loss does not stay finite leaves ``{"failed": MESSAGE}`` as its result; the others are trained
+    without it.
+
+    Returns:
+        A short summary per fold.
+
+    Raises:
+        ConfigError: If none of them can be trained.
+        StoreError: If the files cannot be written.
+    """
+    first = group.tasks[0]
+    table = _examples_of(first.folder, first.examples_digest)
+    with single_thread():
+        try:
+            results: list[FitResult | ConfigError] = [*_fitted(group.tasks, table)]
+        except ConfigError:
+            results = [_fitted_or_error(task, table) for task in group.tasks]
+        errors = [result for result in results if isinstance(result, ConfigError)]
+        if len(errors) == len(results):
+            raise ConfigError(_told(group.name, errors[0])) from errors[0]
+        summaries = []
+        for task, result in zip(group.tasks, results, strict=True):
+            if isinstance(result, ConfigError):
+                summaries.append({"failed": _told(task.name or group.name, result)})
+                write_json(task.result, summaries[-1])
+            else:
+                summaries.append(_scored(task, table, result))
+        return summaries
+
+
+def _told(name: str, err: ConfigError) -> str:
+    return f"{name[0].upper()}{name[1:]} cannot be trained: {err}"
+
+
+def _fitted_or_error(task: FoldTask, table: ExampleTable) -> FitResult | ConfigError:
+    try:
+        return _fitted([task], table)[0]
+    except ConfigError as err:
+        return err
+
+
+def _scored(task: FoldTask, table: ExampleTable, result: FitResult) -> dict[str, Any]:
+    """Score the test views of a trained fold, write its files and return a short summary."""
+    model = _model(task, table, result.state)
+    scored = [] if task.fold.index == FINAL else table.positions(task.fold.test)
+    if task.brief:
+        rows = _brief_rows(task, table, scored, model, _model(task, table, result.last_state))
+    else:
+        rows = score_views(model, table, scored, segments=task.segments, clips=task.clips)
+    threshold = _inner_threshold(task, table, model)
     history = {name: [float(value) for value in values] for name, values in result.history.items()}
     facts = {
         "fold": task.fold.index,
@@ -171,19 +243,20 @@ def _brief_rows(
     ]
 
 
-def _fitted(task: FoldTask, table: ExampleTable) -> FitResult:
+def _fitted(tasks: Sequence[FoldTask], table: ExampleTable) -> list[FitResult]:
+    task = tasks[0]
     train = table.positions(task.fold.train, only_training=True)
     validation = table.positions(task.fold.validation, only_training=True)
     if not train:
         msg = "no training event has features. Look at the failures in the report."
         raise ConfigError(msg)
     frames = task.clips.frames_per_clip
-    return fit(
+    return fit_side_by_side(
         table.sequences(train, frames_per_clip=frames),
         table.sequences(validation, frames_per_clip=frames) if validation and task.epochs is None else None,
         aggregator=task.aggregator,
         training=task.training,
-        segments=task.segments,
+        segments=[one.segments for one in tasks],
         num_classes=task.num_classes,
         seed=task.seed,
         fold="final" if task.fold.index == FINAL else task.fold.index,

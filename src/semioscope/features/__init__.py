@@ -4,7 +4,7 @@ from semioscope.features.clips import EventClips
 from semioscope.features.data_sets import DATA_SETS, DataSet, fetch_data_set
 from semioscope.features.extract import ExtractionReport, extract
 from semioscope.features.gestures_import import FeatureImport, import_gestures_features
-from semioscope.features.imported import ImportedFeatures, read_imported
+from semioscope.features.imported import ImportedFeatures, lost_views, read_imported
 from semioscope.features.key import BackboneChoice, FeatureKey, load_backbone
 from semioscope.features.plan import (
     ExtractionFailure,
@@ -42,6 +42,7 @@ __all__ = [
     "import_gestures_features",
     "load_backbone",
     "load_features",
+    "lost_views",
     "make_feature_cohort",
     "plan_extraction",
     "read_imported",

@@ -37,7 +37,12 @@ from semioscope.features.gestures_set import (
     refuse,
     vector_files,
 )
-from semioscope.features.imported import ImportedFeatures, store_imported, write_imported
+from semioscope.features.imported import (
+    ImportedFeatures,
+    store_imported,
+    write_imported,
+    write_lost_views,
+)
 from semioscope.features.plan import default_store
 from semioscope.features.store import FeatureStore
 from semioscope.features.vectors import VectorReader
@@ -63,6 +68,7 @@ class FeatureImport:
         num_clips: Vectors.
         notes: What a person should know.
         warnings: What a person should look at.
+        num_left_out: Views that were left out, as files of them are missing.
     """
 
     folder: Path
@@ -71,6 +77,7 @@ class FeatureImport:
     num_clips: int
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    num_left_out: int = 0
 
     def describe(self) -> str:
         """Return the counts beside the published ones, then notes and warnings."""
@@ -93,6 +100,8 @@ def import_gestures_features(
     progress: Progress | None = None,
 ) -> FeatureImport:
     """Import an unpacked feature set into a cohort folder and the feature store.
+
+    A view whose files have a gap is left out: no vector is invented. A ``failures.tsv`` in the cohort lists it.
 
     Args:
         source: The folder with ``seizures.csv`` and ``features_fpc_8_fps_15``, or the one above it.
@@ -182,6 +191,7 @@ def import_set(
     if mark is not None:
         write_json(folder / MARK_FILE, dict(mark))
     write_imported(folder, entries)
+    write_lost_views(folder, [(view.name, view.seizure_id, view.message) for view in found.left_out])
     write_cohort(cohort)
     return FeatureImport(
         folder=folder,
@@ -189,7 +199,8 @@ def import_set(
         steps=_steps(found),
         num_clips=found.num_clips,
         notes=(*found.notes, *notes),
-        warnings=tuple(warnings),
+        warnings=(*found.warnings, *warnings),
+        num_left_out=len(found.left_out),
     )
 
 

@@ -1,6 +1,7 @@
 """The csv of the public GESTURES feature set: one row per seizure, all text.
 
-Methods: section 1, "Public feature data set". A seizure is tonic-clonic if it has an ``OnsetClonic``.
+Methods: section 1, "Public feature data set". A seizure is tonic-clonic if it has an ``OnsetClonic``, whatever
+``GTCS`` says.
 """
 
 import csv
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from semioscope.core.cells import check_id
 from semioscope.core.errors import CohortError, nearest_names
-from semioscope.core.tables import Problem
+from semioscope.core.tables import Problem, Severity
 
 CSV_FILE = "seizures.csv"
 COLUMNS = ("Subject", "Seizure", "OnsetClonic", "GTCS", "Discard")
@@ -52,15 +53,15 @@ class CsvRow:
         """Whether there is a clonic onset."""
         return bool(self.onset_clonic)
 
-    def problem(self, message: str) -> Problem:
-        """Return an error about this row."""
+    def problem(self, message: str, *, severity: Severity = "error") -> Problem:
+        """Return a problem with this row."""
         return Problem(
-            severity="error", file=CSV_FILE, row=self.number, subject=f"seizure {self.seizure_id}", message=message
+            severity=severity, file=CSV_FILE, row=self.number, subject=f"seizure {self.seizure_id}", message=message
         )  # fmt: skip
 
 
 def read_csv_rows(path: Path) -> tuple[list[CsvRow], list[Problem]]:
-    """Return the rows of the csv that can be understood, and all problems.
+    """Return the rows of the csv that can be understood, and all problems; warnings leave their row as it is.
 
     Raises:
         CohortError: If the file cannot be read or lacks a column.
@@ -117,7 +118,7 @@ def checked_row(number: int, cells: Mapping[str, str]) -> tuple[CsvRow, list[Pro
         onset_clonic=onset,
         discard=discard or "No",
     )
-    faults = []
+    faults, doubts = [], []
     for name in ("Subject", "Seizure"):
         try:
             check_id(bare[name])
@@ -133,12 +134,17 @@ def checked_row(number: int, cells: Mapping[str, str]) -> tuple[CsvRow, list[Pro
     if gtcs and gtcs.casefold() not in _WORDS:
         faults.append(f"GTCS must be Yes, No, True, False, 1 or 0, got {gtcs!r}. Correct the cell.")
     elif gtcs and _WORDS[gtcs.casefold()] != row.is_tonic_clonic:
-        told = f"OnsetClonic is {onset!r}" if onset else "OnsetClonic is empty"
-        faults.append(
-            f"OnsetClonic must stand there just when GTCS says tonic-clonic, but GTCS is {gtcs!r} and {told}. "
-            "Correct one of the two cells; OnsetClonic decides the class."
+        told, taken = (
+            (f"OnsetClonic is {onset!r}", "tonic-clonic (TCS)")
+            if onset
+            else ("OnsetClonic is empty", "focal (FOS)")
         )
-    return row, [row.problem(fault) for fault in faults]
+        doubts.append(
+            f"OnsetClonic must stand there just when GTCS says tonic-clonic, but GTCS is {gtcs!r} and {told}. "
+            f"OnsetClonic decides: the seizure was taken as {taken}. If that is wrong, correct one of the two cells."
+        )
+    problems = [row.problem(fault) for fault in faults]
+    return row, problems + [row.problem(doubt, severity="warning") for doubt in doubts]
 
 
 def _repeated(rows: list[CsvRow]) -> list[Problem]:

@@ -4,7 +4,8 @@
 SET/seizures.csv                                  Subject,Seizure,OnsetClonic,GTCS,Discard
 SET/features_fpc_8_fps_15/061_05_L/000000.pth     the vector of the clip that starts at frame 0; L large, S small
 ```
-Nothing is guessed: what does not fit is a problem with its row or folder, and all problems are told at once.
+Nothing is guessed: what does not fit is a problem with its row or folder, and all problems are told at once. A view
+whose files have a gap is left out and told; the others stand.
 Data set: doi 10.5522/04/14781771. Methods: section 1, "Public feature data set".
 """
 
@@ -28,6 +29,7 @@ VIEWS = {"L": "large", "S": "small"}
 PUBLISHED_SOURCE = "doi:10.5522/04/14781771"
 
 _SUFFIX = ".pth"
+_NUMBER = re.compile(r"([0-9]+)(?=[^0-9]*$)")
 _FOLDER = re.compile(r"(.+)_([^_]+)_([LS])")
 
 
@@ -65,6 +67,25 @@ class SetSeizure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LostView:
+    """A view that cannot be used, since files of it are missing.
+
+    Args:
+        name: Of its folder.
+        seizure_id: Its seizure.
+        message: Which files, and what to do.
+    """
+
+    name: str
+    seizure_id: str
+    message: str
+
+
+class FrameGapError(ValueError):
+    """The files of a view are numbered with a gap: frames are missing, and none is invented."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GesturesSet:
     """A feature set whose rows and folders fit each other.
 
@@ -72,11 +93,15 @@ class GesturesSet:
         seizures: Ordered by subject and seizure.
         num_rows: Rows of the csv.
         notes: What a person should know.
+        warnings: What a person should look at.
+        left_out: Views whose files have a gap, with the reason; not among those of ``seizures``.
     """
 
     seizures: tuple[SetSeizure, ...]
     num_rows: int
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    left_out: tuple[LostView, ...] = ()
 
     @property
     def views(self) -> tuple[SetView, ...]:
@@ -123,27 +148,65 @@ def read_set(root: Path, *, skip_unmatched: bool = False) -> GesturesSet:
         skip_unmatched: Leave out rows without folders and folders without rows, instead of refusing them.
 
     Raises:
-        CohortError: If anything does not fit; every row and folder at fault is named.
+        CohortError: If anything does not fit; every row and folder at fault is named. A gap in the files of a view
+            and a GTCS that contradicts OnsetClonic are warnings.
     """
     rows, problems = read_csv_rows(root / CSV_FILE)
     folders: dict[str, int] = {}
+    gaps: dict[str, str] = {}
     for folder in sorted(path for path in (root / FEATURES_FOLDER).iterdir() if path.is_dir()):
         try:
             folders[folder.name] = len(vector_files(folder))
+        except FrameGapError as err:
+            folders[folder.name], gaps[folder.name] = 0, str(err)
         except ValueError as err:
             folders[folder.name] = 1
             problems.append(folder_problem(folder.name, str(err)))
     found, unmatched, notes = match(rows, folders)
+    lost, doubts = _without(gaps, rows, found)
+    problems += doubts
     if not skip_unmatched:
         problems += unmatched
     elif unmatched:
         notes = [*notes, *(f"left out: {problem}" for problem in unmatched)]
-    if not found and not problems:
-        problems.append(
-            Problem(severity="error", file=CSV_FILE, message="must have a seizure, but has none.")
-        )
+    warnings = [problem for problem in problems if problem.severity == "warning"]
+    if not found and len(problems) == len(warnings):
+        message = "must have a seizure with a whole view, but every view has a gap." if lost else (
+            "must have a seizure, but has none."
+        )  # fmt: skip
+        problems.append(Problem(severity="error", file=CSV_FILE, message=message))
     refuse(problems, root.resolve().name)
-    return GesturesSet(seizures=tuple(found), num_rows=len(rows), notes=tuple(notes))
+    return GesturesSet(
+        seizures=tuple(found),
+        num_rows=len(rows),
+        notes=tuple(notes),
+        warnings=tuple(map(str, warnings)),
+        left_out=tuple(lost),
+    )
+
+
+def _without(
+    gaps: Mapping[str, str], rows: Sequence[CsvRow], found: Sequence[SetSeizure]
+) -> tuple[list[LostView], list[Problem]]:
+    """Return the views of rows that have a gap, and a warning about each: what is missing, what stays."""
+    kept = {seizure.row.seizure_id for seizure in found}
+    lost, doubts = [], []
+    for row in rows:
+        for letter in VIEWS:
+            name = f"{row.seizure_id}_{letter}"
+            if name not in gaps:
+                continue
+            stays = (
+                "The view is left out; the other view of the seizure stays."
+                if row.seizure_id in kept
+                else "The view is left out, and the seizure with it, as it has no other whole view."
+            )
+            remedy = "Unpack the data set again, then import it again, into another folder or with --force."
+            lost.append(
+                LostView(name=name, seizure_id=row.seizure_id, message=f"{name} {gaps[name]}. {remedy}")
+            )
+            doubts.append(row.problem(f"{name} {gaps[name]}. {stays} {remedy}", severity="warning"))
+    return lost, doubts
 
 
 def match(
@@ -153,7 +216,7 @@ def match(
 
     Args:
         rows: Of the csv.
-        folders: Number of vectors by name of the folder.
+        folders: Number of vectors by name of the folder; one with none belongs to its row, but is no view.
 
     Returns:
         The seizures, ordered; rows and folders that have no counterpart; notes about what is allowed but rare.
@@ -161,12 +224,15 @@ def match(
     seizures, problems, notes = [], [], []
     left = dict(folders)
     for row in sorted(rows, key=lambda row: (row.subject, row.seizure)):
-        views = []
-        for letter, view in VIEWS.items():
-            name = f"{row.seizure_id}_{letter}"
-            if name in folders:
-                left.pop(name, None)
-                views.append(SetView(name=name, view=view, num_clips=folders[name]))
+        own = {view: f"{row.seizure_id}_{letter}" for letter, view in VIEWS.items()}
+        views = [
+            SetView(name=name, view=view, num_clips=folders[name])
+            for view, name in own.items()
+            if folders.get(name)
+        ]
+        has_folder = any(name in folders for name in own.values())
+        for name in own.values():
+            left.pop(name, None)
         if len(views) == 1:
             notes.append(f"Seizure {row.seizure_id} has one view only ({views[0].view}).")
         elif len({view.num_clips for view in views}) > 1:
@@ -174,6 +240,8 @@ def match(
             notes.append(f"The views of seizure {row.seizure_id} differ in their vectors: {told}.")
         if views:
             seizures.append(SetSeizure(row=row, views=tuple(views)))
+        elif has_folder:
+            continue  # its views have gaps, which is told
         elif row.discard == "Yes":
             notes.append(f"Seizure {row.seizure_id} is discarded and has no folder; it is left out.")
         else:
@@ -191,7 +259,8 @@ def vector_files(folder: Path) -> list[str]:
     """Return the names of the files of vectors in a folder, by number where all are numbered, else sorted.
 
     Raises:
-        ValueError: If there is none, or the numbers have a gap.
+        FrameGapError: If the numbers have a gap; the message names the files that are missing.
+        ValueError: If there is none, or a number comes twice.
     """
     with os.scandir(folder) as entries:
         names = sorted(
@@ -200,7 +269,7 @@ def vector_files(folder: Path) -> list[str]:
     if not names:
         msg = f"must hold one {_SUFFIX} file per start frame, but holds none. Unpack the data set again."
         raise ValueError(msg)
-    numbers = [re.search(r"([0-9]+)[^0-9]*$", name.removesuffix(_SUFFIX)) for name in names]
+    numbers = [_NUMBER.search(name.removesuffix(_SUFFIX)) for name in names]
     if not all(numbers):
         return names
     numbered = sorted((int(found[1]), name) for found, name in zip(numbers, names, strict=True) if found)
@@ -213,14 +282,13 @@ def vector_files(folder: Path) -> list[str]:
         raise ValueError(msg)
     missing = [number for number in range(min(1, numbered[0][0]), numbered[-1][0]) if number not in there]
     if missing:
-        shown = ", ".join(map(str, missing[:3])) + (
-            f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        )
+        names = [_numbered_like(numbered[0][1], number) for number in missing[:3]]
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         msg = (
-            f"must hold one {_SUFFIX} file per start frame, numbered without a gap, but number {shown} is missing "
-            f"beside {numbered[0][1]} to {numbered[-1][1]}. Unpack the data set again."
+            f"must hold one {_SUFFIX} file per start frame, numbered without a gap, but {', '.join(names)}{more} "
+            f"{'is' if len(missing) == 1 else 'are'} missing beside {numbered[0][1]} to {numbered[-1][1]}"
         )
-        raise ValueError(msg)
+        raise FrameGapError(msg)
     return [name for _, name in numbered]
 
 
@@ -230,15 +298,23 @@ def folder_problem(name: str, message: str) -> Problem:
 
 
 def refuse(problems: Sequence[Problem], name: str) -> None:
-    """Say all problems of a feature set, if it has any.
+    """Say all problems of a feature set, if an error is among them.
 
     Raises:
-        CohortError: If there are problems.
+        CohortError: If there are errors.
     """
-    if problems:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        lines = [f"Nothing was imported: the feature set {name} has {count}:", *map(str, problems)]
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        count = "1 problem" if len(errors) == 1 else f"{len(errors)} problems"
+        lines = [f"Nothing was imported: the feature set {name} has {count}:", *map(str, errors)]
+        lines += [f"Warning: {problem}" for problem in problems if problem.severity == "warning"]
         raise CohortError("\n".join(lines))
+
+
+def _numbered_like(name: str, number: int) -> str:
+    """Return the name of the file of a number, with as many digits as another file has."""
+    stem = name.removesuffix(_SUFFIX)
+    return _NUMBER.sub(lambda found: f"{number:0{len(found[1])}d}", stem) + _SUFFIX
 
 
 def _looks_like_a_set(folder: Path) -> bool:
@@ -261,6 +337,5 @@ def _no_folder(row: CsvRow, near: Sequence[str]) -> str:
         )
     return (
         f"must have a folder {row.seizure_id}_L or {row.seizure_id}_S in {FEATURES_FOLDER}, but has neither. Unpack "
-        "the data set again, or leave such rows out: semioscope cohort import gestures-features SET COHORT "
-        "--skip-unmatched, then use COHORT."
+        "the data set again, or leave such rows out with --skip-unmatched."
     )

@@ -1,6 +1,11 @@
 """Aggregators: small trained networks from a sequence of features to one class."""
 
-from semioscope.models.aggregator import Aggregator, AggregatorConfig, check_shape
+from semioscope.models.aggregator import (
+    Aggregator,
+    AggregatorConfig,
+    check_shape,
+    logits_side_by_side,
+)
 from semioscope.models.build import AGGREGATORS, build, relative_cost, restore
 from semioscope.models.files import describe, load, save
 from semioscope.models.steps import MASK_VALUE, real_steps
@@ -14,6 +19,7 @@ __all__ = [
     "check_shape",
     "describe",
     "load",
+    "logits_side_by_side",
     "real_steps",
     "relative_cost",
     "restore",

@@ -6,7 +6,7 @@ from typing import Any
 
 from semioscope.report.answer import Answer, Verdict, baselines_in_order
 from semioscope.report.inputs import as_float, as_list, as_mapping
-from semioscope.report.study_inputs import Cell, ProtocolScores, Study
+from semioscope.report.study_inputs import Cell, ProtocolScores, Study, matrix
 from semioscope.report.study_words import (
     protocol_text,
     published_best_text,
@@ -26,6 +26,8 @@ from semioscope.report.wording import (
     plural,
     points,
 )  # fmt: skip
+
+_PEEKED = "was chosen after looking at the test scores: that is optimistic"
 
 
 def event_answer(study: Study) -> Answer:
@@ -116,17 +118,26 @@ def flattery_heading(study: Study) -> str:
 
 
 def _headline(main: ProtocolScores, best: Cell) -> str:
-    cells = [cell for row in best.confusion for cell in row]
-    of = "" if num_scored(main) < 2 else f" with the best of {count(num_scored(main))} settings"
+    """Return the figure to expect: with the setting chosen inside the training patients, where there is one."""
+    chosen = chosen_inside(main)
+    counts = matrix(chosen.get("confusion")) if chosen else best.confusion
+    value = as_mapping(chosen.get("accuracy")).get("value") if chosen else best.value("accuracy")
+    how = ""
+    if chosen:
+        how = " with the setting chosen inside the training patients"
+    elif num_scored(main) > 1:
+        how = f" with the best of {count(num_scored(main))} settings, chosen after looking at the test scores"
+    cells = [cell for row in counts for cell in row]
     if cells and all(math.isfinite(cell) for cell in cells):
-        right = sum(row[index] for index, row in enumerate(best.confusion))
-        return f"Right in {count(right)} of {plural(sum(cells), 'seizure')}{of}"
-    return f"Accuracy {percent(best.value('accuracy'))}{of}"
+        right = sum(row[index] for index, row in enumerate(counts))
+        return f"Right in {count(right)} of {plural(sum(cells), 'seizure')}{how}"
+    return f"Accuracy {percent(value)}{how}"
 
 
 def _lead(study: Study, main: ProtocolScores, best: Cell) -> str:
     what = f"tells {join_words(list(study.classes))} apart" if study.classes else "classifies the seizures"
-    accuracy = best.estimate("accuracy")
+    chosen = chosen_inside(main)
+    accuracy = as_mapping(chosen.get("accuracy")) if chosen else best.estimate("accuracy")
     interval = interval_text("accuracy", accuracy)
     patients = as_float(study.part("cohort").get("num_patients"))
     who = f" over {plural(patients, 'patient')}" if math.isfinite(patients) else ""
@@ -138,16 +149,20 @@ def _lead(study: Study, main: ProtocolScores, best: Cell) -> str:
         if math.isfinite(value := as_float(as_mapping(cells.get("accuracy")).get("value")))
     ]
     against = f" For comparison: {join_words(rules)}." if rules else ""
-    chosen = chosen_inside(main)
-    inside = ""
+    subject, caution = setting_text(best, study), ""
     if chosen:
-        inside = (
-            " With the setting chosen inside the training patients, as one has to for new ones, it is "
-            f"{value_text('accuracy', as_mapping(chosen.get('accuracy')))}."
+        subject = (
+            "The setting that each fold chooses inside its training patients, as one has to for new ones,"
         )
+        caution = (
+            f" The best of {plural(num_scored(main), 'setting')}, {setting_text(best, study)}, reaches "
+            f"{value_text('accuracy', best.estimate('accuracy'))}, but {_PEEKED}."
+        )
+    elif num_scored(main) > 1:
+        caution = f" It is the best of {count(num_scored(main))} settings and {_PEEKED}."
     return (
-        f"{setting_text(best, study)} {what} with an accuracy of {percent(accuracy.get('value'))} ({sure}) "
-        f"under {protocol_text(main)}.{inside}{against}"
+        f"{subject} {what} with an accuracy of {percent(accuracy.get('value'))} ({sure}) "
+        f"under {protocol_text(main)}.{against}{caution}"
     )
 
 
@@ -249,7 +264,8 @@ def _tiles(study: Study, main: ProtocolScores, best: Cell) -> list[Mapping[str, 
     mean = as_mapping(as_mapping(main.scores.get("baselines")).get("clip_mean"))
     tiles = [_tile(_best_label(main), best.estimate("accuracy"))]
     if chosen:
-        tiles.append(_tile("Setting chosen inside the training patients", as_mapping(chosen.get("accuracy"))))
+        label = f"Setting chosen inside the training patients, {rule_text(main)}"
+        tiles.insert(0, _tile(label, as_mapping(chosen.get("accuracy"))))
     for protocol in study.protocols:
         other = protocol.overall_best
         if protocol is not main and other is not None:
@@ -262,7 +278,7 @@ def _tiles(study: Study, main: ProtocolScores, best: Cell) -> list[Mapping[str, 
 
 def _best_label(protocol: ProtocolScores) -> str:
     number = num_scored(protocol)
-    what = "The setting" if number == 1 else f"Best of {plural(number, 'setting')}"
+    what = "The setting" if number == 1 else f"Best of {plural(number, 'setting')} by test scores"
     return f"{what}, {rule_text(protocol)}"
 
 

@@ -10,6 +10,7 @@ from semioscope.report.inputs import as_float, as_list, as_mapping
 from semioscope.report.study_inputs import ProtocolScores, Study
 from semioscope.report.study_strips import CLIP_METRICS, Strip
 from semioscope.report.study_words import (
+    gap_text,
     p_sentence,
     p_text,
     protocol_text,
@@ -17,7 +18,7 @@ from semioscope.report.study_words import (
     rule_text,
     spread_text,
 )
-from semioscope.report.wording import UNDEFINED, count, join_words, number, percent, plural, points
+from semioscope.report.wording import UNDEFINED, count, join_words, number, percent, plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,24 +165,33 @@ def strips(study: Study, table: ClipTable) -> list[Strip]:
 
 
 def protocol_differences(study: Study) -> dict[str, Any]:
-    """Return how the medians differ between the first two protocols: the first minus the second, in points."""
-    tables = clip_tables(study)[:2]
-    if len(tables) < 2:
+    """Return how the medians differ between two protocols, over the seizures that both have; empty if it is not said.
+
+    A positive difference says how much better the first looks: it flatters, where its folds share patients and
+    those of the second do not.
+    """
+    split = as_mapping(study.part("table1").get("split"))
+    first, second = (study.protocol(split.get(key)) for key in ("from", "to"))
+    if first is None or second is None:
         return {}
-    first, second = tables
-    other = {row.get("backbone"): row for row in second.rows}
-    rows = [
-        {
-            "title": row_title(row),
-            "cells": [
-                _difference(row, as_mapping(other.get(row.get("backbone"))), metric)
-                for metric in CLIP_METRICS
-            ],
-        }
-        for row in first.rows
-    ]
-    return {"first": first.protocol, "second": second.protocol, "rows": rows,
-            "before": rule_text(first.protocol), "after": rule_text(second.protocol)}  # fmt: skip
+    rows = list(map(as_mapping, as_list(split.get("rows"))))
+    flatters = second.by_patient and not first.by_patient
+    return {
+        "before": rule_text(first),
+        "after": rule_text(second),
+        "sign": "flatters" if flatters else "looks better",
+        "rows": [
+            {
+                "title": row_title(row),
+                "cells": [
+                    _difference(as_mapping(as_mapping(row.get("metrics")).get(metric)))
+                    for metric in CLIP_METRICS
+                ],
+            }
+            for row in rows
+        ],
+        "left_out": [text for row in rows if (text := _left_out(row, first, second))],
+    }
 
 
 def statistics_words(table: ClipTable) -> list[str]:
@@ -303,12 +313,29 @@ def _published(study: Study, row: Mapping[str, Any]) -> Mapping[str, Any]:
     )
 
 
-def _difference(first: Mapping[str, Any], second: Mapping[str, Any], metric: str) -> dict[str, str]:
-    before, after = (as_mapping(row.get(metric)) for row in (first, second))
-    if not (is_available(first) and is_available(second)):
-        return {"before": "not available", "after": "", "gap": ""}
-    gap = points(as_float(before.get("median")) - as_float(after.get("median")))
-    return {"before": spread_text(before), "after": spread_text(after), "gap": gap}
+def _difference(cells: Mapping[str, Any]) -> dict[str, str]:
+    before, after = (as_mapping(cells.get(side)) for side in ("from", "to"))
+    if not math.isfinite(as_float(cells.get("difference"))):
+        return {"before": "not available", "after": "", "gap": "", "num": ""}
+    out = as_float(cells.get("num_left_out"))
+    num = plural(before.get("num"), "seizure") + (f", {count(out)} left out" if out > 0 else "")
+    return {
+        "before": spread_text(before),
+        "after": spread_text(after),
+        "gap": gap_text("accuracy", cells.get("difference")),
+        "num": num,
+    }
+
+
+def _left_out(row: Mapping[str, Any], first: ProtocolScores, second: ProtocolScores) -> str:
+    """Say how many seizures of a row only one protocol scored; empty if there are none."""
+    sides = ((len(as_list(row.get("only_from"))), first), (len(as_list(row.get("only_to"))), second))
+    parts = [
+        f"{plural(number, 'seizure was', 'seizures were')} scored with {rule_text(protocol)} only"
+        for number, protocol in sides
+        if number
+    ]
+    return f"{row_title(row)}: {join_words(parts)}, so left out." if parts else ""
 
 
 def _median(row: Mapping[str, Any]) -> float:

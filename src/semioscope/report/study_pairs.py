@@ -7,13 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from semioscope.report.inputs import as_float
 from semioscope.report.study_words import gap_text
-from semioscope.report.style import CLASS_COLOURS, INK, LINE, SOFT, drawing, finish, shortened
+from semioscope.report.style import CLASS_COLOURS, INK, LINE, SOFT, drawing, finish, shortened, text_inches
 from semioscope.report.wording import METRIC_NAMES, PERCENT_METRICS, count, metric_value
+
+_LOOKS: tuple[dict[str, Any], ...] = (
+    {"marker": "D", "color": "white", "markeredgecolor": CLASS_COLOURS[1], "markeredgewidth": 1.6, "markersize": 6},
+    {"marker": "o", "color": CLASS_COLOURS[0], "markersize": 7},
+)  # fmt: skip
+"""Marks of the first and the second protocol in the legend."""
+_BARS = "Bars: 95 % intervals over patients."
+_LEGEND_SIZE, _LEGEND_LINE, _MARK, _MARGIN = 8.6, 0.2, 0.18, 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +47,9 @@ class Matrix:
 def pairs_figure(
     panels: Sequence[tuple[str, Sequence[Pair]]], *, before: str, after: str, folder: Path | None = None
 ) -> str:
-    """Draw how scores move from one protocol to another, a row per aggregator, a panel per metric.
+    """Draw how much one protocol flatters against another, a row per aggregator, a panel per metric.
+
+    The figure at the end of a row is the first protocol minus the second: positive where the first flatters.
 
     Args:
         panels: Metric and its rows; every panel has the same rows.
@@ -47,21 +58,26 @@ def pairs_figure(
         folder: Where ``protocols.svg`` is saved too; None: nowhere.
     """
     rows = max((len(pairs) for _, pairs in panels), default=1)
-    body = 0.5 * max(rows, 1)
-    height, width = 0.34 + body + 0.46 + 0.32, 6.8
+    body, width = 0.5 * max(rows, 1), 6.8
     left, gap, right = 1.15, 0.62, 0.62
+    entries = [_fitted(words, width - _MARGIN - left - _MARK, _LEGEND_SIZE) for words in (before, after)]
+    entries.append(_BARS)
+    legend = _legend_places(entries, left=left, right=width - _MARGIN)
+    foot = 0.32 + _LEGEND_LINE * legend[-1][1]
+    height = 0.34 + body + 0.46 + foot
     panel = (width - left - right - (len(panels) - 1) * gap) / max(len(panels), 1)
     low = _low(panels)
     words = []
     with drawing(width, height) as figure:
         for column, (metric, pairs) in enumerate(panels):
             x = left + column * (panel + gap)
-            axes = figure.add_axes((x / width, (0.32 + 0.46) / height, panel / width, body / height))
+            axes = figure.add_axes((x / width, (foot + 0.46) / height, panel / width, body / height))
             for index, pair in enumerate(pairs):
                 words.append(_pair(axes, pair, len(pairs) - 1 - index, metric))
                 if column == 0:
+                    title = _fitted(pair.title, left - _MARGIN - 10 / 72, 9.5)
                     axes.annotate(
-                        shortened(pair.title, 15), (0, len(pairs) - 1 - index), xycoords=("axes fraction", "data"),
+                        title, (0, len(pairs) - 1 - index), xycoords=("axes fraction", "data"),
                         xytext=(-10, 0), textcoords="offset points", ha="right", va="center", color=INK,
                     )  # fmt: skip
             axes.set_ylim(-0.55, len(pairs) - 0.45)
@@ -76,7 +92,7 @@ def pairs_figure(
             axes.set_title(
                 METRIC_NAMES[metric] + (" (%)" if share else ""), loc="left", fontweight="bold", pad=7
             )
-        _legend(figure, before, after, x=left, y=0.14, width=width, height=height)
+        _legend(figure, entries, legend, y=foot - 0.18, width=width, height=height)
         return finish(
             figure,
             name="protocols",
@@ -135,33 +151,49 @@ def _pair(axes: Axes, pair: Pair, y: float, metric: str) -> str:
     axes.plot([before], [y + 0.14], "D", color="white", markeredgecolor=CLASS_COLOURS[1], markeredgewidth=1.6,
               markersize=6, zorder=4)  # fmt: skip
     axes.plot([after], [y - 0.14], "o", color=CLASS_COLOURS[0], markersize=7, zorder=4)
-    moved = after - before
+    flattered = before - after
     axes.annotate(
-        gap_text(metric, moved) if math.isfinite(moved) else "n/a", (1, y), xycoords=("axes fraction", "data"),
-        xytext=(5, 0),
+        gap_text(metric, flattered) if math.isfinite(flattered) else "n/a",
+        (1, y), xycoords=("axes fraction", "data"), xytext=(5, 0),
         textcoords="offset points", ha="left", va="center", fontsize=8.6, color=SOFT,
     )  # fmt: skip
-    return f"{pair.title}, {METRIC_NAMES[metric]}: {metric_value(metric, before)} then {metric_value(metric, after)}"
+    return (
+        f"{pair.title}, {METRIC_NAMES[metric]}: {metric_value(metric, before)} then {metric_value(metric, after)}, "
+        f"difference {gap_text(metric, flattered)}"
+    )
 
 
-def _legend(figure: Any, before: str, after: str, *, x: float, y: float, width: float, height: float) -> None:
-    looks: tuple[dict[str, Any], ...] = (
-        {
-            "marker": "D",
-            "color": "white",
-            "markeredgecolor": CLASS_COLOURS[1],
-            "markeredgewidth": 1.6,
-            "markersize": 6,
-        },
-        {"marker": "o", "color": CLASS_COLOURS[0], "markersize": 7},
-    )
-    for text, look in zip((before, after), looks, strict=True):
-        figure.add_artist(Line2D([(x + 0.05) / width], [y / height], **look))
-        figure.text((x + 0.18) / width, y / height, text, va="center", fontsize=8.6, color=SOFT)
-        x += 0.5 + 0.069 * len(text)
-    figure.text(
-        x / width, y / height, "Bars: 95 % intervals over patients.", va="center", fontsize=8.6, color=SOFT
-    )
+def _fitted(text: str, inches: float, size: float) -> str:
+    """Return a text, cut with an ellipsis where it would be wider than this."""
+    most = len(text)
+    while most > 1 and text_inches(shortened(text, most), size) > inches:
+        most -= 1
+    return shortened(text, most)
+
+
+def _legend_places(entries: Sequence[str], *, left: float, right: float) -> list[tuple[float, int]]:
+    """Return where each entry of the legend begins, in inches, and in which line: as many lines as it takes."""
+    places: list[tuple[float, int]] = []
+    x, line = left, 0
+    for index, text in enumerate(entries):
+        wide = (_MARK if index < len(_LOOKS) else 0.0) + text_inches(text, _LEGEND_SIZE)
+        if x > left and x + wide > right:
+            x, line = left, line + 1
+        places.append((x, line))
+        x += wide + 0.25
+    return places
+
+
+def _legend(
+    figure: Figure, entries: Sequence[str], places: Sequence[tuple[float, int]], *, y: float, width: float,
+    height: float,
+) -> None:  # fmt: skip
+    for index, (text, (x, line)) in enumerate(zip(entries, places, strict=True)):
+        at = (y - _LEGEND_LINE * line) / height
+        if index < len(_LOOKS):
+            figure.add_artist(Line2D([(x + 0.05) / width], [at], **_LOOKS[index]))
+            x += _MARK
+        figure.text(x / width, at, text, va="center", fontsize=_LEGEND_SIZE, color=SOFT)
 
 
 def _low(panels: Sequence[tuple[str, Sequence[Pair]]]) -> float:

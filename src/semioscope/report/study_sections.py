@@ -7,7 +7,7 @@ from typing import Any
 
 from semioscope.report.inputs import as_float, as_list, as_mapping
 from semioscope.report.sections import COMPARED
-from semioscope.report.study_answer import best_of_many, chosen_inside, study_baselines
+from semioscope.report.study_answer import best_of_many, chosen_inside, num_scored, study_baselines
 from semioscope.report.study_inputs import Cell, ProtocolScores, Study, matrix
 from semioscope.report.study_pairs import Matrix, Pair
 from semioscope.report.study_words import (
@@ -202,13 +202,14 @@ def _cell_row(study: Study, protocol: ProtocolScores, cell: Cell) -> dict[str, A
 def _comparison(study: Study, protocol: ProtocolScores) -> list[dict[str, Any]]:
     rows = []
     best, chosen = protocol.overall_best, chosen_inside(protocol)
-    if best is not None:
-        rows.append({"title": "Best setting", "small": setting_text(best, study), "own": True,
-                     "cells": [estimate_cell(metric, best.estimate(metric)) for metric in COMPARED],
-                     "difference": ""})  # fmt: skip
     if chosen:
         rows.append({"title": "Setting chosen inside the training patients", "small": "fold by fold", "own": True,
                      "cells": [estimate_cell(metric, chosen.get(metric)) for metric in COMPARED],
+                     "difference": ""})  # fmt: skip
+    if best is not None:
+        title = "Best setting by test scores" if num_scored(protocol) > 1 else "Best setting"
+        rows.append({"title": title, "small": setting_text(best, study), "own": True,
+                     "cells": [estimate_cell(metric, best.estimate(metric)) for metric in COMPARED],
                      "difference": ""})  # fmt: skip
     for name, cells in study_baselines(protocol):
         difference = as_mapping(as_mapping(cells.get("difference")).get("accuracy"))

@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from semioscope.report.inputs import as_float, as_mapping
+from semioscope.report.inputs import as_float, as_list, as_mapping
 from semioscope.report.study_inputs import Cell, ProtocolScores, Study
 from semioscope.report.wording import (
     PERCENT_METRICS,
     UNDEFINED,
+    count,
     interval_text,
     join_words,
     metric_value,
@@ -28,6 +29,11 @@ _SELECTIONS = {
     "test": "best epoch of the reported fold",
     "none": "fixed number of epochs",
 }
+_CHOOSING = {
+    "inner": "the training patients could not be split once more",
+    "test": "there was nothing to choose it on",
+}
+"""Why a fold chose no epoch, by the selection that it was to have."""
 _SUPERSCRIPTS = str.maketrans(
     "-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
 )
@@ -75,9 +81,25 @@ def rule_text(protocol: ProtocolScores) -> str:
 
 
 def protocol_text(protocol: ProtocolScores) -> str:
-    """Return folds and selection of a protocol as a clause."""
+    """Return folds and selection of a protocol as a clause; folds that could choose nothing are told."""
+    return ", ".join(part for part in (rule_text(protocol), _selection_text(protocol)) if part)
+
+
+def _selection_text(protocol: ProtocolScores) -> str:
     chosen = _SELECTIONS.get(protocol.selection, "")
-    return ", ".join(part for part in (rule_text(protocol), chosen) if part)
+    sizes = [
+        as_float(row.get("num_validation"))
+        for row in map(as_mapping, as_list(protocol.scores.get("per_fold")))
+    ]
+    fixed = sizes.count(0)
+    if protocol.selection not in _CHOOSING or not fixed:
+        return chosen
+    if fixed == len(sizes):
+        return f"{_SELECTIONS['none']}, as {_CHOOSING[protocol.selection]} in any fold"
+    return (
+        f"{chosen} in {count(len(sizes) - fixed)} of {count(len(sizes))} folds, {_SELECTIONS['none']} in the "
+        f"{'other' if fixed == 1 else 'others'}, as {_CHOOSING[protocol.selection]} there"
+    )
 
 
 def reach_text(protocol: ProtocolScores) -> str:

@@ -13,6 +13,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
 from semioscope.core.files import write_text
 
@@ -146,3 +148,14 @@ def percent_axis(axes: Axes, *, which: str = "x", label: str) -> None:
 def shortened(text: str, most: int) -> str:
     """Return a text of at most ``most`` characters, cut with an ellipsis."""
     return text if len(text) <= most else text[: max(most - 1, 1)] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def text_inches(text: str, size: float) -> float:
+    """Return how wide a line of text is in the font that figures are laid out with.
+
+    Args:
+        text: One line.
+        size: Of the font, in points.
+    """
+    font = FontProperties(family=["DejaVu Sans"], size=size)
+    return float(text_to_path.get_text_width_height_descent(text, font, False)[0]) / 72

@@ -18,6 +18,7 @@ from semioscope.features import (
     ExtractionPlan,
     FeatureStore,
     default_store,
+    lost_views,
     plan_extraction,
 )
 from semioscope.models import AGGREGATORS
@@ -176,6 +177,12 @@ def plan_run(
     of_movement = [name for name in config.baselines if needs_video(name)]
     groups = yardstick_groups(cohort, selection.events) if of_movement else ()
     notes = [*folds.notes, *folds_notes, *selection.warnings, *yardstick_notes(groups)]
+    lost = lost_views(cohort_folder)
+    if lost:
+        notes.append(
+            f"{len(lost)} view{'s' if len(lost) > 1 else ''} could not be imported and took no part "
+            f"({', '.join(lost)}): files are missing; failures.tsv of the cohort says which."
+        )
     if of_movement and not groups:
         titles = " and ".join(BASELINES[name].title for name in of_movement)
         notes.append(f"Without videos there are no yardsticks of movement ({titles}).")

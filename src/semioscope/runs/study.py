@@ -12,10 +12,11 @@ from semioscope.core.files import read_json, write_json
 from semioscope.core.progress import Progress, format_seconds
 from semioscope.evaluation import (
     ExampleTable,
+    FoldGroup,
     FoldTask,
     examples_digest,
     run_clip_fold,
-    run_fold,
+    run_fold_group,
 )
 from semioscope.execution import Ledger, Unit, make_executor, run_stage
 from semioscope.features import EventFeatures, ExtractionPlan
@@ -25,10 +26,10 @@ from semioscope.runs.run import event_examples, refuse_shared_pictures
 from semioscope.runs.stored import StoredFeatures, extract_stage
 from semioscope.runs.study_clips import ClipStudy, clip_tasks
 from semioscope.runs.study_events import StudyResults
-from semioscope.runs.study_plan import StudyPlan, training_name
+from semioscope.runs.study_plan import Cell, StudyPlan, training_name
 from semioscope.runs.study_scores import study_scores, write_study_tables
 from semioscope.runs.yardsticks import yardstick_features
-from semioscope.splits import write_folds
+from semioscope.splits import Fold, write_folds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,14 +139,14 @@ def _perform(
     traits = {} if is_clip else _yardsticks(plan, runner, progress, failures)
     log_event(folder, "features", seconds=round(time.monotonic() - began, 1))
 
-    tasks = [] if is_clip else fold_tasks(plan, folder, unavailable)
+    groups = [] if is_clip else fold_groups(plan, folder, unavailable)
     clip_work = clip_tasks(plan, clips, unavailable)
-    units = _spread([task.unit() for task in tasks], [task.cost for task in tasks])
+    units = _units(groups)
     clip_units = [task.unit() for task in clip_work]
     ledger = Ledger(folder.units / "ledger")
     for stage, function, stage_units in (
         ("clip classifiers", run_clip_fold, clip_units),
-        ("trainings", run_fold, units),
+        ("trainings", run_fold_group, units),
     ):
         if not stage_units:
             continue
@@ -160,7 +161,18 @@ def _perform(
         if len(result.failed) == len(stage_units):
             told = " ".join(dict.fromkeys(one.message for one in result.failed))
             raise StoreError(f"No training succeeded ({stage}). {told}")
-    done = {task.unit().name: read_json(task.result) for task in tasks if ledger.is_done(task.unit())}
+    done = {}
+    for group in groups:
+        if not ledger.is_done(group.unit()):
+            continue
+        for task in group.tasks:
+            content = read_json(task.result)
+            if "failed" in content:
+                failures.append(
+                    Failure(recording_id="", event_id="", stage="trainings", message=content["failed"])
+                )
+            else:
+                done[task.unit().name] = content
     clip_done = {task.unit().name: task for task in clip_work if ledger.is_done(task.unit())}
     log_event(folder, "trained", seconds=round(time.monotonic() - began, 1))
     results = StudyResults(
@@ -198,44 +210,57 @@ def _yardsticks(
     return yardstick_features(one.yardstick_groups, plans, failures)
 
 
-def fold_tasks(
+def fold_groups(
     plan: StudyPlan, folder: RunFolder, unavailable: Mapping[str, str] = MappingProxyType({})
-) -> list[FoldTask]:
-    """Return every training, fold by fold over all cells, so that the pace of the first ones tells the rest."""
+) -> list[FoldGroup]:
+    """Return the trainings of a study, those that differ only in gamma together.
+
+    Fold by fold, so that the pace of the first ones tells the rest; in a fold the longest first, so that no worker
+    waits long for the last one.
+    """
     digests = {
         name: examples_digest(folder.units / name) for name in plan.backbones if name not in unavailable
     }
-    tasks = []
+    found: list[FoldGroup] = []
     for protocol in plan.protocols:
-        folds = plan.folds_of(protocol).folds
-        for fold in folds.folds:
+        for fold in plan.folds_of(protocol).folds.folds:
+            groups: dict[str, list[FoldTask]] = {}
             for cell in plan.cells:
-                config = plan.config_of(protocol, cell)
-                backbone = config.backbone.name
-                if backbone in unavailable:
-                    continue
-                tasks.append(
-                    FoldTask(
-                        folder=folder.units / backbone,
-                        examples_digest=digests[backbone],
-                        fold=fold,
-                        num_classes=len(plan.any_plan.classes),
-                        clips=plan.plans[protocol][backbone].clips,
-                        segments=config.segments,
-                        aggregator=config.aggregator,
-                        training=config.training,
-                        epochs=config.training.epochs if folds.selection == "none" else None,
-                        seed=config.seed,
-                        weights=None,
-                        result=folder.units / protocol / cell.name / f"fold-{fold.index}.json",
-                        name=training_name(protocol, cell, fold.index),
-                        brief=True,
-                    )
-                )
-    return tasks
+                backbone = cell.config.backbone.name
+                if backbone not in unavailable:
+                    name = training_name(protocol, cell, fold.index, any_gamma=True)
+                    task = _fold_task(plan, folder, protocol, cell, fold, digests[backbone])
+                    groups.setdefault(name, []).append(task)
+            made = [FoldGroup(name=name, tasks=tuple(tasks)) for name, tasks in groups.items()]
+            found += sorted(made, key=lambda group: -group.cost)
+    return found
 
 
-def _spread(units: Sequence[Unit], costs: Sequence[float]) -> list[Unit]:
-    """Return units whose weights are their share of all costs, so that they add up to the number of units."""
-    total = sum(costs)
-    return [replace(unit, weight=cost * len(units) / total) for unit, cost in zip(units, costs, strict=True)]
+def _fold_task(
+    plan: StudyPlan, folder: RunFolder, protocol: str, cell: Cell, fold: Fold, examples: str
+) -> FoldTask:
+    config = plan.config_of(protocol, cell)
+    backbone = config.backbone.name
+    fixed = plan.folds_of(protocol).folds.selection == "none"
+    return FoldTask(
+        folder=folder.units / backbone,
+        examples_digest=examples,
+        fold=fold,
+        num_classes=len(plan.any_plan.classes),
+        clips=plan.plans[protocol][backbone].clips,
+        segments=config.segments,
+        aggregator=config.aggregator,
+        training=config.training,
+        epochs=config.training.epochs if fixed else None,
+        seed=config.seed,
+        weights=None,
+        result=folder.units / protocol / cell.name / f"fold-{fold.index}.json",
+        name=training_name(protocol, cell, fold.index),
+        brief=True,
+    )
+
+
+def _units(groups: Sequence[FoldGroup]) -> list[Unit]:
+    """Return units whose weights are their share of all costs, so that they add up to the number of trainings."""
+    count, total = sum(len(group.tasks) for group in groups), sum(group.cost for group in groups)
+    return [replace(group.unit(), weight=group.cost * count / total) for group in groups]

@@ -21,10 +21,12 @@ class Cell:
 
     Args:
         name: Short and unique in the study, such as ``blstm-n16-gamma4``.
+        any_gamma: The name without gamma: cells that share it differ only in how clips are drawn.
         config: Its settings, apart from those of the protocol.
     """
 
     name: str
+    any_gamma: str
     config: RunConfig
 
 
@@ -163,9 +165,9 @@ def under_protocol(config: RunConfig, protocol: str) -> RunConfig:
     return updated(config, {"protocol": protocol, **sections})
 
 
-def training_name(protocol: str, cell: Cell, fold: int) -> str:
-    """Return the name of one training among the units of a study."""
-    return f"{protocol} {cell.name} fold {fold}"
+def training_name(protocol: str, cell: Cell, fold: int, *, any_gamma: bool = False) -> str:
+    """Return the name of one training of a study, or of all that differ from it only in gamma."""
+    return f"{protocol} {cell.any_gamma if any_gamma else cell.name} fold {fold}"
 
 
 def gamma_name(gamma: float) -> str:
@@ -187,9 +189,9 @@ def _cells(config: RunConfig) -> Iterator[Cell]:
             "grid": GridConfig().model_dump(),
         }
         parts = [backbone] if len(backbones) > 1 or is_clip else []
-        if not is_clip:
-            parts += [aggregator, f"n{count}", f"gamma{gamma_name(gamma)}"]
-        yield Cell(name="-".join(parts), config=updated(config, changes))
+        parts += [] if is_clip else [aggregator, f"n{count}"]
+        own = [] if is_clip else [f"gamma{gamma_name(gamma)}"]
+        yield Cell(name="-".join(parts + own), any_gamma="-".join(parts), config=updated(config, changes))
 
 
 def _refuse_repeats(grid: GridConfig) -> None:

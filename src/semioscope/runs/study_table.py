@@ -1,6 +1,7 @@
 """The table of feature extractors: how well each tells the clips of a seizure apart, and whether they differ."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,19 +10,20 @@ import numpy as np
 from semioscope.networks import backbone_spec
 from semioscope.recipes import published_values
 from semioscope.runs.study_events import StudyResults
+from semioscope.runs.study_flattery import compared_protocols
 from semioscope.scoring import SeizureClipScores, compare_rows, median_iqr, seizure_clip_scores
 
 METRICS_OF_CLIPS = ("accuracy", "f1", "auc")
 
 
 def table_of_backbones(results: StudyResults) -> dict[str, Any]:
-    """Return the rows and the tests of every protocol.
+    """Return the rows and the tests of every protocol, and how two of them differ.
 
     References:
         Methods: GESTURES 2021, Table 1; rows in the order of the grid.
     """
     positive = {event.event_id for event in results.plan.any_plan.events if event.y_true == 1}
-    protocols = {}
+    protocols: dict[str, dict[str, Any]] = {}
     for protocol in results.plan.protocols:
         per_row = {
             backbone: {
@@ -47,7 +49,63 @@ def table_of_backbones(results: StudyResults) -> dict[str, Any]:
             "tests": [asdict(test) for test in tests.tests],
             "level_bonferroni": tests.level,
         }
-    return {"protocols": protocols}
+    pair = compared_protocols(results) or results.plan.protocols[:2]
+    split = None
+    if len(pair) == 2:
+        first, second = pair
+        rows = effect_of_split(protocols[first]["rows"], protocols[second]["rows"])
+        split = {"from": first, "to": second, "rows": rows}
+    return {"protocols": protocols, "split": split}
+
+
+def effect_of_split(
+    first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return how much better each row looks under the first protocol, over the seizures that have both values.
+
+    A fold that failed under one protocol takes its seizures away there; the medians of what is left would be those
+    of other seizures. What only one protocol has is left out and told.
+
+    Args:
+        first: Rows of the table under the protocol that may flatter.
+        second: Rows under the other, of the same backbones.
+
+    Returns:
+        Per backbone ``only_from`` and ``only_to`` (seizures that only one protocol scored) and ``metrics``: per
+        metric ``from`` and ``to`` (median and inter-quartile range), ``difference`` of the medians (positive: the
+        first looks better; NaN without a common seizure) and ``num_left_out`` (values that only one protocol has).
+    """
+    other = {row["backbone"]: row["per_seizure"] for row in second}
+    rows = []
+    for row in first:
+        one, two = row["per_seizure"], other[row["backbone"]]
+        rows.append(
+            {
+                "backbone": row["backbone"],
+                "title": row["title"],
+                "only_from": sorted(set(one) - set(two)),
+                "only_to": sorted(set(two) - set(one)),
+                "metrics": {metric: _both(one, two, metric) for metric in METRICS_OF_CLIPS},
+            }
+        )
+    return rows
+
+
+def _both(
+    first: Mapping[str, Mapping[str, float]], second: Mapping[str, Mapping[str, float]], metric: str
+) -> dict[str, Any]:
+    values = [
+        {name: scores[metric] for name, scores in side.items() if not math.isnan(scores[metric])}
+        for side in (first, second)
+    ]
+    common = sorted(set(values[0]) & set(values[1]))
+    before, after = (median_iqr(np.array([side[name] for name in common], dtype=float)) for side in values)
+    return {
+        "from": asdict(before),
+        "to": asdict(after),
+        "difference": before.median - after.median,
+        "num_left_out": len(set(values[0]) ^ set(values[1])),
+    }
 
 
 def table_summary(table: Mapping[str, Any]) -> list[str]:

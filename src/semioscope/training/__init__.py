@@ -1,6 +1,6 @@
 """Training: examples as arrays, losses, one loop, and the scores of what it trained. Opens no file."""
 
-from semioscope.training.loop import OPTIMIZERS, FitResult, TrainingConfig, fit
+from semioscope.training.loop import OPTIMIZERS, FitResult, TrainingConfig, fit, fit_side_by_side
 from semioscope.training.losses import CLASS_WEIGHTS, LOSSES, class_weights
 from semioscope.training.predict import (
     StepScores,
@@ -25,6 +25,7 @@ __all__ = [
     "clip_set",
     "epoch_batches",
     "fit",
+    "fit_side_by_side",
     "middle_positions",
     "predict_representations",
     "predict_scores",

@@ -1,6 +1,6 @@
 """The one training loop: segments are drawn afresh in every epoch, the best epoch is kept."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,10 +12,10 @@ from pydantic import Field
 from semioscope.core.config import Config
 from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.core.randomness import torch_seed
-from semioscope.models import Aggregator, AggregatorConfig, build
+from semioscope.models import Aggregator, AggregatorConfig, build, logits_side_by_side
 from semioscope.plans import SegmentPlan, draw_positions
 from semioscope.training.losses import LOSSES, Loss, class_weights
-from semioscope.training.predict import MIDDLE_GAMMA, logits_of_rows
+from semioscope.training.predict import MIDDLE_GAMMA, batches_of_rows
 from semioscope.training.sampling import Batch, epoch_batches
 from semioscope.training.sequences import SequenceSet
 
@@ -95,6 +95,50 @@ def fit(
 ) -> FitResult:
     """Train an aggregator and return its best state. Equal arguments, equal bits (on one thread).
 
+    Args:
+        train: As for :func:`fit_side_by_side`, like the rest.
+        validation: Examples that choose the epoch, or None.
+        aggregator: What is trained.
+        training: How it is trained.
+        segments: How clips are drawn.
+        num_classes: At least 2.
+        seed: Seed of the run.
+        fold: Names the random streams of this fit.
+        epochs: In place of ``training.epochs``.
+
+    Raises:
+        ConfigError: As :func:`fit_side_by_side`.
+    """
+    return fit_side_by_side(
+        train,
+        validation,
+        aggregator=aggregator,
+        training=training,
+        segments=[segments],
+        num_classes=num_classes,
+        seed=seed,
+        fold=fold,
+        epochs=epochs,
+    )[0]
+
+
+def fit_side_by_side(
+    train: SequenceSet,
+    validation: SequenceSet | None,
+    *,
+    aggregator: AggregatorConfig,
+    training: TrainingConfig,
+    segments: Sequence[SegmentPlan],
+    num_classes: int,
+    seed: int,
+    fold: int | str = 0,
+    epochs: int | None = None,
+) -> list[FitResult]:
+    """Train one aggregator per way of drawing clips, in less time than one after the other; they share nothing else.
+
+    All begin with the same weights and see the examples in the same order, as they would alone. The result of each
+    is what it would be alone but for rounding; equal arguments, equal bits (on one thread).
+
     Validation takes the middle clip of every segment (gamma infinite), each view on its own, with the class
     weights of the training examples.
 
@@ -103,15 +147,17 @@ def fit(
         validation: Examples that choose the epoch, or None: then the last epoch is kept.
         aggregator: What is trained.
         training: How it is trained.
-        segments: How clips are drawn. For single clips (:func:`clip_set`) ``num_segments`` is 1.
+        segments: How clips are drawn; they differ in gamma only. For single clips (:func:`clip_set`)
+            ``num_segments`` is 1.
         num_classes: At least 2.
         seed: Seed of the run.
         fold: Names the random streams of this fit.
         epochs: In place of ``training.epochs``.
 
     Raises:
-        ConfigError: If a class has no training example, a name is unknown, sizes differ, or the loss does not
+        ConfigError: If a class has no training example, a name is unknown, sizes differ, or a loss does not
             stay finite.
+        ValueError: If the ways to draw differ in more than gamma.
 
     References:
         Methods: GESTURES 2021, sections 3.1 and 3.2; as in the paper.
@@ -119,95 +165,134 @@ def fit(
     loss_of = _chosen("loss", training.loss, LOSSES)
     make_optimizer = _chosen("optimizer", training.optimizer, OPTIMIZERS)
     num_epochs = training.epochs if epochs is None else epochs
-    _check(train, validation, num_epochs)
+    _check(train, validation, num_epochs, segments)
     balance = class_weights(train.y_true, num_classes=num_classes, rule=training.class_weights)
     weights = torch.tensor(balance, dtype=torch.float32)
-    model = build(
-        aggregator,
-        num_features=train.num_features,
-        num_classes=num_classes,
-        seed=torch_seed(seed, "fit", fold=fold),
-    )
+    models = [
+        build(
+            aggregator,
+            num_features=train.num_features,
+            num_classes=num_classes,
+            seed=torch_seed(seed, "fit", fold=fold),
+        )
+        for _ in segments
+    ]
     if training.standardize:
-        model.standardize(*_moments(train))
-    optimizer = make_optimizer(model.parameters(), training)
+        moments = _moments(train)
+        for model in models:
+            model.standardize(*moments)
+    optimizer = make_optimizer([parameter for model in models for parameter in model.parameters()], training)
 
-    bounds = train.bounds(segments)
+    bounds = train.bounds(segments[0])
     num_short = int(bounds.num_short.sum())
     valid_rows = None
     if validation is not None:
-        valid_bounds = validation.bounds(segments)
+        valid_bounds = validation.bounds(segments[0])
         num_short += int(valid_bounds.num_short.sum())
         valid_rows = validation.rows(draw_positions(valid_bounds, gamma=MIDDLE_GAMMA, rng=None))
 
-    train_loss, valid_loss, valid_accuracy = np.full((3, num_epochs), np.nan)
-    best_epoch, best_state = num_epochs, None
+    train_loss, valid_loss, valid_accuracy = np.full((3, len(models), num_epochs), np.nan)
+    best_epoch = [num_epochs] * len(models)
+    best_state: list[dict[str, np.ndarray] | None] = [None] * len(models)
     for epoch in range(1, num_epochs + 1):
         batches = epoch_batches(
             train,
             bounds,
-            gamma=segments.gamma,
+            gammas=[plan.gamma for plan in segments],
             batch_size=training.batch_size,
             seed=seed,
             fold=fold,
             epoch=epoch,
         )
-        loss = _train_on(model, optimizer, batches, loss_of, weights)
-        train_loss[epoch - 1] = loss
+        now = epoch - 1
+        losses = train_loss[:, now] = _train_on(models, optimizer, batches, loss_of, weights)
         if validation is not None and valid_rows is not None:
-            loss, valid_accuracy[epoch - 1] = _validate(model, validation, valid_rows, loss_of, weights)
-            valid_loss[epoch - 1] = loss
-            if np.isfinite(loss) and (best_state is None or loss < valid_loss[best_epoch - 1]):
-                best_epoch, best_state = epoch, model.state()
-        if not (np.isfinite(train_loss[epoch - 1]) and np.isfinite(loss)):
-            raise ConfigError(_not_finite_message(train, validation, training, epoch, fold))
-    last_state = model.state()
-    return FitResult(
-        state=last_state if best_state is None else best_state,
-        best_epoch=best_epoch,
-        last_state=last_state,
-        history={
-            "train_loss": train_loss,
-            "validation_loss": valid_loss,
-            "validation_accuracy": valid_accuracy,
-        },
-        class_weights=balance,
-        num_short_segments=num_short,
-    )
+            losses, valid_accuracy[:, now] = _validate(
+                models, validation, valid_rows, loss_of, weights, training.batch_size
+            )
+            valid_loss[:, now] = losses
+            for k, model in enumerate(models):
+                if np.isfinite(losses[k]) and (
+                    best_state[k] is None or losses[k] < valid_loss[k, best_epoch[k] - 1]
+                ):
+                    best_epoch[k], best_state[k] = epoch, model.state()
+        lost = np.flatnonzero(~(np.isfinite(train_loss[:, now]) & np.isfinite(losses)))
+        if lost.size:
+            gamma = segments[lost[0]].gamma if len(segments) > 1 else None
+            raise ConfigError(_not_finite_message(train, validation, training, epoch, fold, gamma))
+    results = []
+    for k, model in enumerate(models):
+        last_state, best = model.state(), best_state[k]
+        results.append(
+            FitResult(
+                state=last_state if best is None else best,
+                best_epoch=best_epoch[k],
+                last_state=last_state,
+                history={
+                    "train_loss": train_loss[k],
+                    "validation_loss": valid_loss[k],
+                    "validation_accuracy": valid_accuracy[k],
+                },
+                class_weights=balance,
+                num_short_segments=num_short,
+            )
+        )
+    return results
 
 
 def _train_on(
-    model: Aggregator,
+    models: Sequence[Aggregator],
     optimizer: torch.optim.Optimizer,
     batches: Iterable[Batch],
     loss_of: Loss,
     weights: Float[torch.Tensor, " num_classes"],
-) -> float:
-    """Take one step per batch and return the mean loss over the examples, as it was before each step."""
-    model.train()
-    total, count = 0.0, 0
+) -> Float64[np.ndarray, " num_models"]:
+    """Take one step per batch and return each mean loss over the examples, as it was before each step."""
+    for model in models:
+        model.train()
+    total, count = np.zeros(len(models)), 0
     for x, y_true in batches:
         optimizer.zero_grad()
-        loss = loss_of(model(x), y_true, weights)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = _mean_losses(logits_side_by_side(models, x), y_true, loss_of, weights)
+        loss.sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        total += float(loss.detach()) * len(y_true)
+        total += loss.detach().double().numpy() * len(y_true)
         count += len(y_true)
     return total / count
 
 
+def _mean_losses(
+    logits: Float[torch.Tensor, "num_models batch num_classes"],
+    y_true: Int[torch.Tensor, " batch"],
+    loss_of: Loss,
+    weights: Float[torch.Tensor, " num_classes"],
+) -> Float[torch.Tensor, " num_models"]:
+    each = loss_of(logits.flatten(0, 1), y_true.repeat(len(logits)), weights)
+    return each.view(len(logits), -1).mean(dim=1)
+
+
 def _validate(
-    model: Aggregator,
+    models: Sequence[Aggregator],
     data: SequenceSet,
     rows: Int[np.ndarray, "num_examples num_segments"],
     loss_of: Loss,
     weights: Float[torch.Tensor, " num_classes"],
-) -> tuple[float, float]:
-    """Return loss and accuracy."""
-    logits = logits_of_rows(model, data, rows)
-    y_true = torch.tensor(data.y_true)
-    accuracy = (logits.argmax(dim=1) == y_true).double().mean()
-    return float(loss_of(logits, y_true, weights)), float(accuracy)
+    batch_size: int,
+) -> tuple[Float64[np.ndarray, " num_models"], Float64[np.ndarray, " num_models"]]:
+    """Return loss and accuracy of every model over the same examples."""
+    for model in models:
+        model.eval()
+    with torch.no_grad():
+        logits = torch.cat(
+            [
+                logits_side_by_side(models, x.expand(len(models), -1, -1, -1))
+                for x in batches_of_rows(data, rows, batch_size)
+            ],
+            dim=1,
+        )
+        y_true = torch.tensor(data.y_true)
+        accuracy = (logits.argmax(dim=2) == y_true).double().mean(dim=1)
+        return _mean_losses(logits, y_true, loss_of, weights).double().numpy(), accuracy.numpy()
 
 
 def _moments(
@@ -226,7 +311,12 @@ def _chosen(kind: str, name: str, allowed: dict[str, Entry]) -> Entry:
     return allowed[name]
 
 
-def _check(train: SequenceSet, validation: SequenceSet | None, num_epochs: int) -> None:
+def _check(
+    train: SequenceSet, validation: SequenceSet | None, num_epochs: int, segments: Sequence[SegmentPlan]
+) -> None:
+    if len({plan.model_copy(update={"gamma": 1.0}) for plan in segments}) != 1:
+        msg = f"Fits side by side need plans that differ in gamma only, got {[*segments]}."
+        raise ValueError(msg)
     if num_epochs < 1:
         msg = f"epochs must be at least 1, got {num_epochs}. Set training.epochs."
         raise ConfigError(msg)
@@ -244,10 +334,16 @@ def _check(train: SequenceSet, validation: SequenceSet | None, num_epochs: int) 
 
 
 def _not_finite_message(
-    train: SequenceSet, validation: SequenceSet | None, training: TrainingConfig, epoch: int, fold: int | str
+    train: SequenceSet,
+    validation: SequenceSet | None,
+    training: TrainingConfig,
+    epoch: int,
+    fold: int | str,
+    gamma: float | None,
 ) -> str:
     """Say where the loss was lost, and whether the features or the step size are to blame."""
-    lead = f"The loss must stay finite, but was lost in epoch {epoch} of fold {fold}"
+    which = "" if gamma is None else f" with gamma {gamma:g}"
+    lead = f"The loss must stay finite, but was lost in epoch {epoch} of fold {fold}{which}"
     for data in (train,) if validation is None else (train, validation):
         for index in range(data.num_examples):
             part = slice(data.first_clip[index], data.first_clip[index] + data.num_clips[index])

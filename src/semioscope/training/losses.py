@@ -14,16 +14,17 @@ Loss = Callable[
         Int[torch.Tensor, " batch"],
         Float[torch.Tensor, " num_classes"],
     ],
-    Float[torch.Tensor, ""],
+    Float[torch.Tensor, " batch"],
 ]
+"""Logits, classes and class weights to the loss of each example; what training makes small is their mean."""
 
 
 def weighted_nll(
     logits: Float[torch.Tensor, "batch num_classes"],
     y_true: Int[torch.Tensor, " batch"],
     weights: Float[torch.Tensor, " num_classes"],
-) -> Float[torch.Tensor, ""]:
-    """Return the mean over the batch of ``w_y * (-log p_y)``; not divided by the sum of the weights.
+) -> Float[torch.Tensor, " batch"]:
+    """Return ``w_y * (-log p_y)`` of each example; the mean is not divided by the sum of the weights.
 
     Args:
         logits: p is their softmax.
@@ -34,7 +35,7 @@ def weighted_nll(
         Methods: GESTURES 2021, common to both experiments. The paper does not say how it normalises.
     """
     nll = torch.nn.functional.cross_entropy(logits, y_true, reduction="none")
-    return (weights[y_true] * nll).mean()
+    return weights[y_true] * nll
 
 
 LOSSES: dict[str, Loss] = {"weighted_nll": weighted_nll}

@@ -74,7 +74,7 @@ def predict_steps(model: Aggregator, data: SequenceSet, segments: SegmentPlan) -
     rows = data.rows(position)
     so_far, alone = [], []
     with torch.inference_mode():
-        for x in _batches(data, rows):
+        for x in batches_of_rows(data, rows):
             so_far.append(model.eval().logits_per_step(x))
             alone.append(model.logits_per_clip(x))
     return StepScores(
@@ -100,7 +100,7 @@ def predict_representations(
     """
     rows = data.rows(middle_positions(data, segments))
     with torch.inference_mode():
-        parts = [model.eval().representation(x) for x in _batches(data, rows)]
+        parts = [model.eval().representation(x) for x in batches_of_rows(data, rows)]
     return torch.cat(parts).numpy()
 
 
@@ -109,14 +109,17 @@ def logits_of_rows(
 ) -> Float[torch.Tensor, "num_examples num_classes"]:
     """Return the logits of sequences of rows of the features, in batches of bounded size."""
     with torch.inference_mode():
-        return torch.cat([model.eval()(x) for x in _batches(data, rows)])
+        return torch.cat([model.eval()(x) for x in batches_of_rows(data, rows)])
 
 
-def _batches(
-    data: SequenceSet, rows: Int[np.ndarray, "num_examples num_segments"]
+def batches_of_rows(
+    data: SequenceSet,
+    rows: Int[np.ndarray, "num_examples num_segments"],
+    batch_size: int = EXAMPLES_PER_BATCH,
 ) -> Iterator[Float[torch.Tensor, "batch num_segments num_features"]]:
-    for begin in range(0, max(1, rows.shape[0]), EXAMPLES_PER_BATCH):
-        yield torch.from_numpy(data.features[rows[begin : begin + EXAMPLES_PER_BATCH]])
+    """Yield the features of sequences of rows, in their order; at least one batch, which may be empty."""
+    for begin in range(0, max(1, rows.shape[0]), batch_size):
+        yield torch.from_numpy(data.features[rows[begin : begin + batch_size]])
 
 
 def _probabilities(

@@ -4,8 +4,9 @@ Random numbers come from streams named by seed, fold and epoch, so an epoch draw
 before it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float32, Int
 
@@ -13,35 +14,43 @@ from semioscope.core.randomness import stream
 from semioscope.plans import SegmentBounds, draw_positions
 from semioscope.training.sequences import SequenceSet
 
-Batch = tuple[Float32[torch.Tensor, "batch num_segments num_features"], Int[torch.Tensor, " batch"]]
+Batch = tuple[
+    Float32[torch.Tensor, "num_gammas batch num_segments num_features"], Int[torch.Tensor, " batch"]
+]
 
 
 def epoch_batches(
     data: SequenceSet,
     bounds: SegmentBounds,
     *,
-    gamma: float,
+    gammas: Sequence[float],
     batch_size: int,
     seed: int,
     fold: int | str,
     epoch: int,
 ) -> Iterator[Batch]:
-    """Yield features and classes of every example once, in a random order.
+    """Yield features and classes of every example once, in a random order; for every gamma clips of its own.
+
+    What a gamma draws does not depend on the others beside it.
 
     Args:
         data: The examples.
         bounds: What :meth:`SequenceSet.bounds` gave for them.
-        gamma: Spread of the clips, see :func:`semioscope.plans.draw_positions`.
+        gammas: Spread of the clips, see :func:`semioscope.plans.draw_positions`.
         batch_size: Examples per batch; the last one may be smaller.
         seed: Seed of the run.
         fold: Names the random streams, with the epoch.
         epoch: From 1.
     """
-    positions = draw_positions(bounds, gamma=gamma, rng=stream(seed, "segments", fold=fold, epoch=epoch))
     order = stream(seed, "order", fold=fold, epoch=epoch).permutation(data.num_examples)
-    rows, y_true = data.rows(positions)[order], data.y_true[order]
+    drawn = [
+        draw_positions(bounds, gamma=gamma, rng=stream(seed, "segments", fold=fold, epoch=epoch))
+        for gamma in gammas
+    ]
+    # gathered step by step, as recurrent layers read it; a batch is a view of that
+    rows = np.stack([data.rows(positions)[order].T for positions in drawn])
+    y_true = data.y_true[order]
     for begin in range(0, order.size, batch_size):
         part = slice(begin, begin + batch_size)
-        # gathered step by step, as recurrent layers read it; a batch is a view of that
-        steps_first = torch.from_numpy(data.features[rows[part].T])
-        yield steps_first.transpose(0, 1), torch.from_numpy(y_true[part])
+        steps_first = torch.from_numpy(data.features[rows[:, :, part]])
+        yield steps_first.transpose(1, 2), torch.from_numpy(y_true[part])

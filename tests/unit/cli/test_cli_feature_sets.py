@@ -29,6 +29,19 @@ def test_drawn_then_imported(tmp_path):
     assert call("cohort", "summary", cohort).exit_code == 0
 
 
+def test_a_view_with_a_gap_is_listed_and_the_exit_code_says_so(tmp_path):
+    made, cohort = tmp_path / "set", tmp_path / "cohort"
+    call("synth", "features", made, *SMALL)
+    view = min((made / "features_fpc_8_fps_15").iterdir())
+    (view / "000005.pth").unlink()
+    shown = call("cohort", "import", "gestures-features", made, cohort, "--progress", "quiet")
+    assert shown.exit_code == 1
+    assert f"{view.name} must hold one .pth file per start frame" in " ".join(shown.out.split())
+    assert f"1 view left out, listed in {cohort / 'failures.tsv'}." in shown.out
+    assert shown.out.splitlines()[-1] == f"Next: semioscope cohort summary {cohort}"
+    assert call("cohort", "check", cohort, "--progress", "quiet").exit_code == 0
+
+
 def test_a_set_that_is_not_whole(tmp_path):
     call("synth", "features", tmp_path / "set", *SMALL)
     (tmp_path / "set" / "seizures.csv").unlink()

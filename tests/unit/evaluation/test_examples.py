@@ -16,11 +16,13 @@ from semioscope.core.records import Event, EventView
 from semioscope.evaluation import (
     FINAL,
     ExampleTable,
+    FoldGroup,
     FoldTask,
     build_examples,
     examples_digest,
     read_examples,
     run_fold,
+    run_fold_group,
     score_views,
     write_examples,
 )
@@ -314,6 +316,66 @@ def test_one_bad_fold_does_not_stop_the_others(examples: Path, tmp_path: Path) -
     )
     assert [result.unit.name for result in done.failed] == ["fold 0"]
     assert [result.unit.name for result in done.done] == ["fold 1"]
+
+
+def group(folder: Path, out: Path, *, gammas: tuple[float, ...], **changes: object) -> FoldGroup:
+    tasks = tuple(
+        task(
+            folder,
+            out / f"{gamma:g}",
+            1,
+            segments=SegmentPlan(num_segments=4, gamma=gamma),
+            name=f"gamma {gamma:g} fold 1",
+            weights=None,
+            brief=True,
+            **changes,
+        )
+        for gamma in gammas
+    )
+    return FoldGroup(name="fold 1", tasks=tasks)
+
+
+def test_a_group_leaves_behind_what_its_folds_would_alone(examples: Path, tmp_path: Path) -> None:
+    together = group(examples, tmp_path / "together", gammas=(1.0, 4.0, np.inf))
+    summaries = run_fold_group(together)
+    alone = group(examples, tmp_path / "alone", gammas=(1.0, 4.0, np.inf))
+    for summary, ours, theirs in zip(summaries, together.tasks, alone.tasks, strict=True):
+        assert summary["best_epoch"] == run_fold(theirs)["best_epoch"]
+        found, wanted = read_json(ours.result), read_json(theirs.result)
+        assert found.keys() == wanted.keys()
+        for one, two in zip(found["views"], wanted["views"], strict=True):
+            assert one["event_id"] == two["event_id"]
+            assert one["scores"] == pytest.approx(two["scores"], abs=1e-5)
+    unit = together.unit()
+    assert unit.outputs == tuple(one.result for one in together.tasks)
+    assert unit.key == alone.unit().key
+    assert unit.key != group(examples, tmp_path, gammas=(1.0, 4.0, 8.0)).unit().key
+    assert together.cost == pytest.approx(sum(one.cost for one in together.tasks))
+
+
+def test_a_group_goes_on_without_a_fold_that_cannot_be_trained(
+    examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from semioscope.evaluation import fold
+
+    plain = fold.fit_side_by_side
+
+    def fails_for_4(*args: object, segments: list[SegmentPlan], **options: object) -> object:
+        if any(plan.gamma == 4 for plan in segments):
+            msg = "the loss was lost with gamma 4."
+            raise ConfigError(msg)
+        return plain(*args, segments=segments, **options)
+
+    monkeypatch.setattr(fold, "fit_side_by_side", fails_for_4)
+    three = group(examples, tmp_path, gammas=(1.0, 4.0, np.inf))
+    summaries = run_fold_group(three)
+    assert ["failed" in summary for summary in summaries] == [False, True, False]
+    assert read_json(three.tasks[1].result) == {
+        "failed": "Gamma 4 fold 1 cannot be trained: the loss was lost with gamma 4."
+    }
+    assert len(read_json(three.tasks[0].result)["views"]) == 8
+    with pytest.raises(ConfigError, match=r"Fold 1 cannot be trained: the loss was lost with gamma 4\."):
+        run_fold_group(group(examples, tmp_path, gammas=(4.0,)))
 
 
 def test_absent_examples_are_an_error_of_ours(tmp_path: Path, examples: Path) -> None:

@@ -13,12 +13,13 @@ from semioscope.features import (
     FeatureStore,
     import_gestures_features,
     load_features,
+    lost_views,
     make_feature_cohort,
     plan_extraction,
     read_imported,
 )
 from semioscope.features import gestures_import as importer
-from semioscope.features.gestures_set import vector_files
+from semioscope.features.gestures_set import FrameGapError, vector_files
 from semioscope.plans import ClipPlan
 from semioscope.synthetic import is_synthetic, plan_feature_set, write_feature_set
 
@@ -222,6 +223,104 @@ class TestAllowed:
         assert len(read_cohort(tmp_path / "cohort").recordings) == 8
 
 
+class TestLeftOutOrTaken:
+    """One bad row or view does not lose the rest: it is told, and the import goes on."""
+
+    @pytest.mark.parametrize(
+        ("before", "after", "words", "seizure", "label"),
+        [
+            ("1.5,Yes", "1.5,No", "row 3 (seizure 061_06): OnsetClonic", "061_06", "TCS"),
+            (",,No,No", ",,Yes,No", "row 2 (seizure 061_05): OnsetClonic", "061_05", "FOS"),
+        ],
+    )
+    def test_a_contradiction_is_told_with_what_was_taken(
+        self, copy, tmp_path, before, after, words, seizure, label
+    ):
+        change_csv(copy, before, after)
+        done = run(copy, tmp_path / "c")
+        [told] = [warning for warning in done.warnings if words in warning]
+        assert told.startswith("seizures.csv ")
+        assert f"GTCS is '{after.split(',')[-2 if label == 'FOS' else -1]}'" in told
+        assert f"({label})" in told
+        assert f"Warning: {told}" in done.describe()
+        labels = {one.seizure_id: one.labels["seizure_type"] for one in read_cohort(tmp_path / "c").seizures}
+        assert labels == {"007_01": "TCS", "061_05": "FOS", "061_06": "TCS", "321_14": "TCS"}
+        assert done.num_left_out == 0
+
+    def test_a_view_with_a_gap_is_left_out_and_its_other_view_stays(self, done, copy, tmp_path):
+        (features_of(copy, "061_06_S") / "00007.pth").unlink()
+        found = run(copy, tmp_path / "c")
+        [told] = [warning for warning in found.warnings if "061_06_S" in warning]
+        assert told.startswith(
+            "seizures.csv row 3 (seizure 061_06): 061_06_S must hold one .pth file per start"
+        )
+        assert (
+            "but 00007.pth is missing beside 00000.pth to 00039.pth. The view is left out; the other" in told
+        )
+        assert "Unpack the data set again" in told
+        assert found.num_left_out == 1
+        assert lost_views(tmp_path / "c") == ("061_06_S",)
+        cohort, whole = read_cohort(tmp_path / "c"), done[1]
+        assert set(whole.recordings) - set(cohort.recordings) == {"061_06_S"}
+        assert [one.seizure_id for one in cohort.seizures] == [one.seizure_id for one in whole.seizures]
+        for name, entries in read_imported(tmp_path / "c").items():
+            assert entries == read_imported(done[0].folder)[name]
+
+    def test_a_seizure_without_a_whole_view_is_skipped_and_listed(self, copy, tmp_path):
+        for letter in "LS":
+            (features_of(copy, f"321_14_{letter}") / "00000.pth").unlink()
+            (features_of(copy, f"321_14_{letter}") / "00001.pth").unlink()
+        found = run(copy, tmp_path / "c")
+        told = [warning for warning in found.warnings if "321_14" in warning]
+        assert len(told) == 2
+        for warning in told:
+            assert "00001.pth is missing" in warning or "00000.pth, 00001.pth are missing" in warning
+            assert "and the seizure with it, as it has no other whole view" in warning
+        cohort = read_cohort(tmp_path / "c")
+        assert {one.seizure_id for one in cohort.seizures} == {"061_05", "061_06", "007_01"}
+        assert "321" not in {patient.patient_id for patient in cohort.patients}
+
+    def test_the_only_view_with_a_gap(self, copy, tmp_path):
+        shutil.rmtree(features_of(copy, "061_05_L"))
+        (features_of(copy, "061_05_S") / "00007.pth").unlink()
+        found = run(copy, tmp_path / "c")
+        assert counts(found)["views"] == 6
+        assert sum("no other whole view" in warning for warning in found.warnings) == 1
+
+    def test_a_stray_file_far_behind_the_last(self, copy, tmp_path):
+        torch.save(torch.zeros(512), features_of(copy, "061_05_L") / "00043.pth")
+        [told] = [warning for warning in run(copy, tmp_path / "c").warnings if "061_05_L" in warning]
+        assert "but 00040.pth, 00041.pth, 00042.pth are missing beside 00000.pth to 00043.pth" in told
+
+    def test_mended_and_imported_again(self, copy, tmp_path):
+        path = features_of(copy, "061_06_S") / "00007.pth"
+        content = path.read_bytes()
+        path.unlink()
+        run(copy, tmp_path / "c")
+        path.write_bytes(content)
+        found = run(copy, tmp_path / "c", force=True)
+        assert found.num_left_out == 0
+        assert lost_views(tmp_path / "c") == ()
+        assert not (tmp_path / "c" / "failures.tsv").exists()
+        assert "061_06_S" in read_cohort(tmp_path / "c").recordings
+
+    def test_every_view_has_a_gap(self, copy, tmp_path):
+        for name in NAMES:
+            for letter in "LS":
+                (features_of(copy, f"{name}_{letter}") / "00007.pth").unlink()
+        text = refused(copy, tmp_path, "must have a seizure with a whole view, but every view has a gap")
+        assert text.count("\nWarning: ") == 8
+
+    def test_a_gap_does_not_hide_other_faults(self, copy, tmp_path):
+        """What no row fits stays refused, and may be skipped; a wrong vector elsewhere still refuses everything."""
+        change_csv(copy, "321,14", "322,14")
+        (features_of(copy, "321_14_L") / "00007.pth").unlink()
+        assert "321_14_L: must belong to a row" in refused(copy, tmp_path, "has 3 problems")
+        assert run(copy, tmp_path / "skipped", skip_unmatched=True).num_left_out == 0
+        torch.save(torch.zeros(511), features_of(copy, "061_05_S") / "00003.pth")
+        refused(copy, tmp_path, "but holds 511", skip_unmatched=True)
+
+
 def change_csv(root, before, after):
     path = root / "seizures.csv"
     text = path.read_text()
@@ -235,8 +334,6 @@ class TestRefused:
         [
             ("No,No", "No,Larg", r"row 2 \(seizure 061_05\): Discard must be .* got 'Larg'. Did you mean Large"),
             ("No,No", "No,", r"row 2 \(seizure 061_05\): Discard must be No, Yes, Large or Small, got ''"),
-            ("1.5,Yes", "1.5,No", r"row 3 \(seizure 061_06\): OnsetClonic .* 'No' and OnsetClonic is '1.5'"),
-            (",,No,No", ",,Yes,No", r"row 2 \(seizure 061_05\): OnsetClonic .* OnsetClonic is empty"),
             (",,No,No", ",,perhaps,No", r"row 2 .*GTCS must be Yes, No, True, False, 1 or 0, got 'perhaps'"),
             ("061,05", "61,5", r"row 2 \(seizure 61_5\): Subject 61 .* folder 061_05_L or 061_05_S probably belongs"),
             ("007,01", "061,05", r"row 4 \(seizure 061_05\): Subject .* must occur once, but row 2 has them too"),
@@ -255,10 +352,18 @@ class TestRefused:
         change_csv(copy, "321,14", "322,14")
         shutil.rmtree(features_of(copy, "061_06_L"))
         (features_of(copy, "007_01_S") / "00007.pth").unlink()
-        text = refused(copy, tmp_path, "has 5 problems")
+        change_csv(copy, "1.5,Yes", "1.5,No")
+        text = refused(copy, tmp_path, "has 4 problems")
         assert "features_fpc_8_fps_15/321_14_L: must belong to a row (SUBJECT_SEIZURE_L or _S)" in text
-        assert "features_fpc_8_fps_15/007_01_S: must hold one .pth file per start frame, numbered" in text
-        assert "number 7 is missing beside 00000.pth to 00039.pth" in text
+        errors, warnings = text.split("\nWarning: ", 1)
+        assert errors.count("\n") == 4
+        assert (
+            "row 3 (seizure 061_06): OnsetClonic must stand there just when GTCS says tonic-clonic"
+            in warnings
+        )
+        assert (
+            "row 4 (seizure 007_01): 007_01_S must hold one .pth file per start frame, numbered" in warnings
+        )
 
     def test_unmatched_rows_and_folders_can_be_left_out(self, copy, tmp_path):
         change_csv(copy, "321,14", "322,14")
@@ -279,7 +384,6 @@ class TestRefused:
                 {"x": torch.zeros(512)},
                 "061_05_L: 00003.pth must hold one tensor .* but holds a dict",
             ),
-            ("00043.pth", torch.zeros(512), "number 40, 41, 42 is missing beside 00000.pth to 00043.pth"),
             ("3.pth", torch.zeros(512), "two have the number 3"),
         ],
     )
@@ -332,7 +436,9 @@ class TestRefused:
 def test_names_are_ordered_by_number_or_else_as_text(tmp_path):
     for name in ("frame_10.pth", "frame_9.pth", "frame_8.pth", ".hidden.pth", "notes.txt"):
         (tmp_path / name).touch()
-    with pytest.raises(ValueError, match="number 1, 2, 3 and 4 more is missing"):
+    with pytest.raises(
+        FrameGapError, match=r"frame_1.pth, frame_2.pth, frame_3.pth and 4 more are missing beside"
+    ):
         vector_files(tmp_path)
     for number in range(1, 8):
         (tmp_path / f"frame_{number}.pth").touch()

@@ -144,22 +144,32 @@ def clip_scores(
     available: tuple[str, ...] = BACKBONES,
     protocols: tuple[str, ...] = ("paper", "patient"),
     num_seizures: int = 60,
+    lost: int = 0,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Return ``scores.json`` of a study of feature extractors; rows that are not ``available`` say why."""
+    """Return ``scores.json`` of a study of feature extractors; rows that are not ``available`` say why.
+
+    Args:
+        lost: How many of the best seizures of each row have no score under the last protocol.
+    """
     rng = np.random.default_rng(seed)
+    tables = {
+        name: _table(rng, backbones, available, num_seizures, drop=0.05 * (name == "patient"))
+        for name in protocols
+    }
+    for row in tables[protocols[-1]]["rows"] if lost else ():
+        scores = row.get("per_seizure", {})
+        for name in sorted(scores, key=lambda name: scores[name]["accuracy"])[-lost:]:
+            del scores[name]
+        for metric in ("accuracy", "f1", "auc"):
+            row[metric] = _spread(scores, metric, scores) if scores else None
     return {
         **_shared(68),
         "level": "clip",
         "grid": {"backbones": list(backbones), "protocols": list(protocols)},
         "protocols": {name: {**RULES[name], "num_folds": 10} for name in protocols},
         "flattery": None,
-        "table1": {
-            "protocols": {
-                name: _table(rng, backbones, available, num_seizures, drop=0.05 * (name == "patient"))
-                for name in protocols
-            }
-        },
+        "table1": {"protocols": tables, "split": _split(tables, *protocols) if len(protocols) == 2 else None},
     }
 
 
@@ -319,9 +329,7 @@ def _table(
                 }
             row |= {"per_seizure": scores, "num_clips": 16234, "num_windows": 16234}
             for metric in ("accuracy", "f1", "auc"):
-                values = [cells[metric] for cells in scores.values() if cells[metric] is not None]
-                low, middle, high = np.percentile(values, [25, 50, 75]) if values else [math.nan] * 3
-                row[metric] = {"median": float(middle), "iqr": float(high - low), "num": len(values)}
+                row[metric] = _spread(scores, metric, scores)
         else:
             row |= dict.fromkeys(("accuracy", "f1", "auc"))
             row["reason"] = f"no features of {name} are there; bring the videos of the recordings"
@@ -336,6 +344,38 @@ def _table(
                          "significant": p < 0.05 / 12, "u": 100.0, "num_a": num, "num_b": num}
                     )  # fmt: skip
     return {"rows": rows, "tests": tests, "level_bonferroni": 0.05 / 12}
+
+
+def _split(tables: dict[str, Any], first: str, second: str) -> dict[str, Any]:
+    rows = []
+    for one, two in zip(tables[first]["rows"], tables[second]["rows"], strict=True):
+        before, after = (row.get("per_seizure", {}) for row in (one, two))
+        metrics = {}
+        for metric in ("accuracy", "f1", "auc"):
+            have = [{name for name in side if side[name][metric] is not None} for side in (before, after)]
+            sides = [_spread(side, metric, have[0] & have[1]) for side in (before, after)]
+            metrics[metric] = {
+                "from": sides[0],
+                "to": sides[1],
+                "difference": sides[0]["median"] - sides[1]["median"],
+                "num_left_out": len(have[0] ^ have[1]),
+            }
+        rows.append(
+            {
+                "backbone": one["backbone"],
+                "title": one["title"],
+                "only_from": sorted(set(before) - set(after)),
+                "only_to": sorted(set(after) - set(before)),
+                "metrics": metrics,
+            }
+        )
+    return {"from": first, "to": second, "rows": rows}
+
+
+def _spread(scores: dict[str, Any], metric: str, names: Any) -> dict[str, Any]:
+    values = [scores[name][metric] for name in names if scores[name][metric] is not None]
+    low, middle, high = np.percentile(values, [25, 50, 75]) if values else [math.nan] * 3
+    return {"median": float(middle), "iqr": float(high - low), "num": len(values)}
 
 
 def _beta(gamma: float) -> dict[str, Any]:

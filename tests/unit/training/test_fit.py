@@ -368,12 +368,12 @@ def test_batches_hold_every_example_once_in_another_order_each_epoch():
     orders = []
     for epoch in (1, 2):
         batches = list(
-            epoch_batches(data, data.bounds(plan), gamma=4.0, batch_size=5, seed=0, fold=0, epoch=epoch)
+            epoch_batches(data, data.bounds(plan), gammas=[4.0], batch_size=5, seed=0, fold=0, epoch=epoch)
         )
         assert [len(y_true) for _, y_true in batches] == [5, 5, 5, 5, 3]
         order = []
         for features, y_true in batches:
-            for x, y in zip(features.numpy(), y_true.tolist(), strict=True):
+            for x, y in zip(features[0].numpy(), y_true.tolist(), strict=True):
                 row = int(np.flatnonzero((data.features == x[0]).all(axis=1))[0])
                 order.append(int(np.searchsorted(data.first_clip, row, side="right")) - 1)
                 assert data.y_true[order[-1]] == y

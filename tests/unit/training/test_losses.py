@@ -16,8 +16,8 @@ def test_weighted_nll_is_the_formula_of_the_methods():
     y_true, weights = [0, 1, 1], [1.0, 2.5]
     expected = sum(-weights[y] * math.log(p[y]) for p, y in zip(probabilities, y_true, strict=True)) / 3
     logits = torch.tensor(np.log(probabilities)) + 3
-    loss = LOSSES["weighted_nll"](logits, torch.tensor(y_true), torch.tensor(weights, dtype=torch.float64))
-    assert float(loss) == pytest.approx(expected)
+    each = LOSSES["weighted_nll"](logits, torch.tensor(y_true), torch.tensor(weights, dtype=torch.float64))
+    assert float(each.mean()) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", sorted(LOSSES))
@@ -27,7 +27,8 @@ def test_every_loss_grows_with_the_weight_and_falls_with_the_right_score(name, n
     ones = torch.ones(num_classes)
     unsure = LOSSES[name](torch.zeros(num_classes, num_classes), y_true, ones)
     sure = LOSSES[name](5 * torch.eye(num_classes), y_true, ones)
-    assert sure < unsure
+    assert unsure.shape == sure.shape == (num_classes,)
+    assert (sure < unsure).all()
     torch.testing.assert_close(
         LOSSES[name](torch.zeros(num_classes, num_classes), y_true, 3 * ones), 3 * unsure
     )

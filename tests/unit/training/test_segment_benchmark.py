@@ -30,9 +30,11 @@ def test_both_ways_take_the_same_clips_where_there_is_one_choice(benchmark):
     items = benchmark.OneByOne(data, plan)
     assert np.array_equal(items.bounds.first, items.bounds.last)
     theirs = [items[index] for index in range(len(items))]
-    batches = list(epoch_batches(data, data.bounds(plan), gamma=4.0, batch_size=3, seed=0, fold=0, epoch=1))
+    batches = list(
+        epoch_batches(data, data.bounds(plan), gammas=[4.0], batch_size=3, seed=0, fold=0, epoch=1)
+    )
     assert [len(y_true) for _, y_true in batches] == [3, 2]
     for features, y_true in batches:
-        for x, y in zip(features, y_true, strict=True):
+        for x, y in zip(features[0], y_true, strict=True):
             matching = [label for other, label in theirs if torch.equal(x, other)]
             assert matching == [int(y)]
