@@ -143,6 +143,7 @@ CROPS = TableSchema(
         Column(name="depth_upper_slope", kind="number"),
         Column(name="depth_upper_intercept", kind="number"),
         Column(name="depth_reason"),
+        Column(name="box_reason"),
     ),
     subject=("event", "event_id"),
 )

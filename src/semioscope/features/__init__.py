@@ -1,31 +1,32 @@
 """Features: the store, and the extraction that fills it."""
 
-from semioscope.features.clips import EventClips
+from semioscope.features.clips import EventClips, EventSlices
 from semioscope.features.data_sets import DATA_SETS, DataSet, fetch_data_set
 from semioscope.features.extract import ExtractionReport, extract
 from semioscope.features.gestures_import import FeatureImport, import_gestures_features
 from semioscope.features.imported import ImportedFeatures, lost_views, read_imported
 from semioscope.features.key import BackboneChoice, FeatureKey, load_backbone
-from semioscope.features.plan import (
-    ExtractionFailure,
-    ExtractionPlan,
-    default_store,
-    feature_key,
-    plan_extraction,
-)
+from semioscope.features.layout import CLIP_KINDS
+from semioscope.features.plan import default_store, feature_key, plan_extraction
+from semioscope.features.planned import ExtractionFailure, ExtractionPlan, ViewFlag
 from semioscope.features.reading import EventFeatures, load_features
 from semioscope.features.store import Block, FeatureStore
 from semioscope.features.stream import ClipFeatures, StreamStatistics, ViewClips, stream_features
 from semioscope.features.synthetic_cohort import make_feature_cohort
+from semioscope.features.views import PICTURE_KINDS, VIEW_KINDS
 
 __all__ = [
+    "CLIP_KINDS",
     "DATA_SETS",
+    "PICTURE_KINDS",
+    "VIEW_KINDS",
     "BackboneChoice",
     "Block",
     "ClipFeatures",
     "DataSet",
     "EventClips",
     "EventFeatures",
+    "EventSlices",
     "ExtractionFailure",
     "ExtractionPlan",
     "ExtractionReport",
@@ -35,6 +36,7 @@ __all__ = [
     "ImportedFeatures",
     "StreamStatistics",
     "ViewClips",
+    "ViewFlag",
     "default_store",
     "extract",
     "feature_key",

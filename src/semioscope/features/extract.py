@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 
 from semioscope.core.errors import ConfigError
-from semioscope.core.files import digest
+from semioscope.core.files import digest, write_json
 from semioscope.core.progress import Progress, QuietProgress, format_seconds
 from semioscope.core.records import Region
 from semioscope.execution import Executor, LocalExecutor, Unit, UnitResult, run_stage
+from semioscope.features.clips import EventClips
 from semioscope.features.key import BackboneChoice, load_backbone
-from semioscope.features.plan import (
-    BLOCKS_PER_UNIT,
-    EventClips,
+from semioscope.features.layout import plan_fps
+from semioscope.features.planned import (
     ExtractionFailure,
     ExtractionPlan,
     SharedRead,
@@ -30,8 +30,10 @@ from semioscope.features.plan import (
 )
 from semioscope.features.store import Block, FeatureStore
 from semioscope.features.stream import ClipFeatures, StreamStatistics, ViewClips, stream_features
-from semioscope.plans import ClipPlan, blocks_of, clip_start_seconds
-from semioscope.preprocess import PictureConfig
+from semioscope.features.views import ViewPicture
+from semioscope.plans import blocks_of
+
+BLOCKS_PER_UNIT = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class ExtractionReport:
         num_damaged_clips: Computed clips in which the decoder marked a frame as damaged.
         incomplete: Per recording, how many of its computed clips have no features.
         failures: Recordings that could not be read, with their messages.
+        remarks: What a person should know of slices and pictures.
         seconds: Wall time.
         decode_seconds: Time spent reading and resizing, summed over units.
         network_seconds: Time spent in the network, summed over units.
@@ -63,6 +66,7 @@ class ExtractionReport:
     seconds: float
     decode_seconds: float
     network_seconds: float
+    remarks: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """Return what happened, in sentences; what needs attention comes last."""
@@ -84,6 +88,7 @@ class ExtractionReport:
                 f"Recording {recording}: {count} clips have no features, because frames are missing. "
                 "Check the times of its seizures and whether the file is complete."
             )
+        lines += self.remarks
         lines.extend(
             f"Recording {failure.recording_id} failed ({', '.join(failure.event_ids)}): {failure.message}"
             for failure in self.failures
@@ -119,6 +124,9 @@ def extract(
         msg = f"blocks_per_unit must be 1 or more, got {blocks_per_unit}."
         raise ConfigError(msg)
     progress = progress or QuietProgress()
+    for file, content in plan.new_windows.items():
+        if not file.exists():
+            write_json(file, content)
     for read in plan.reads:
         _prepare(read, plan, progress)
     units = list(_units(plan, blocks_per_unit))
@@ -148,6 +156,7 @@ def extract(
         seconds=result.seconds,
         decode_seconds=sum(value["decode_seconds"] for value in done),
         network_seconds=sum(value["network_seconds"] for value in done),
+        remarks=tuple(plan.remarks()),
     )
 
 
@@ -158,9 +167,9 @@ class _UnitView:
     key_digest: str
     recording_ids: tuple[str, ...]
     clip_index: Int64[np.ndarray, " num_clips"]
+    times_seconds: Float[np.ndarray, "num_clips frames_per_clip"]
     region: Region | None
     blank: Region | None
-    event_start_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,22 +179,22 @@ class _UnitWork:
     path: Path
     store: Path
     backbone: BackboneChoice
-    clip_plan: ClipPlan
-    picture: PictureConfig
+    fps: float
+    picture: ViewPicture
+    depth_path: Path | None
     views: tuple[_UnitView, ...] = field(default=())
 
 
 def compute_unit(work: _UnitWork) -> dict[str, Any]:
     """Compute the clips of one unit and write their blocks; return counts and times as plain data."""
-    backbone = load_backbone(work.backbone, fps=work.clip_plan.fps, num_threads=_threads_of_this_process())
+    backbone = load_backbone(work.backbone, fps=work.fps, num_threads=_threads_of_this_process())
     store = FeatureStore(work.store)
     views = [
-        ViewClips.of(
-            work.clip_plan,
-            view.clip_index,
+        ViewClips(
+            clip_index=view.clip_index,
+            times_seconds=view.times_seconds,
             region=view.region,
             blank=view.blank,
-            event_start_seconds=view.event_start_seconds,
         )
         for view in work.views
     ]
@@ -196,7 +205,14 @@ def compute_unit(work: _UnitWork) -> dict[str, Any]:
     statistics = StreamStatistics()
     num_held = num_damaged = 0
     incomplete: dict[str, int] = {}
-    stream = stream_features(work.path, views, backbone=backbone, picture=work.picture, statistics=statistics)
+    stream = stream_features(
+        work.path,
+        views,
+        backbone=backbone,
+        picture=work.picture,
+        depth_path=work.depth_path,
+        statistics=statistics,
+    )
     for clip in stream:
         number = next(iter(waiting[clip.view]))  # clips of a view ascend, so do their blocks
         size, clips = waiting[clip.view][number]
@@ -269,20 +285,14 @@ def _first_run(numbers: list[int], most: int) -> list[int]:
 
 def _unit(plan: ExtractionPlan, read: SharedRead, run: list[int], views: tuple[_UnitView, ...]) -> Unit:
     names = shortened([name for view in views for name in view.recording_ids])
-    start = min(
-        float(
-            clip_start_seconds(
-                plan.clip_plan, view.clip_index[:1], event_start_seconds=view.event_start_seconds
-            )[0]
-        )
-        for view in views
-    )
+    start = min(float(view.times_seconds[0, 0]) for view in views)
     work = _UnitWork(
         path=read.path,
         store=plan.store.folder,
         backbone=plan.backbone,
-        clip_plan=plan.clip_plan,
-        picture=plan.picture,
+        fps=plan_fps(plan.clip_plan),
+        picture=read.picture,
+        depth_path=read.depth_path,
         views=views,
     )
     key = digest([[view.key_digest, view.clip_index.tolist()] for view in views])
@@ -299,9 +309,9 @@ def _unit_view(view: ViewWork, clip_index: Int64[np.ndarray, " num_clips"]) -> _
         key_digest=view.key.digest,
         recording_ids=view.recording_ids,
         clip_index=clip_index,
+        times_seconds=view.times_of(clip_index),
         region=view.region,
         blank=view.blank,
-        event_start_seconds=view.event_start_seconds,
     )
 
 
@@ -312,8 +322,8 @@ def _failures(failed: Iterable[UnitResult], events: Iterable[EventClips]) -> lis
     for result in failed:
         for view in result.unit.payload.views:
             for event in listed:
-                hit = np.intersect1d(event.clip_index, view.clip_index, assume_unique=True)
-                if event.key_digest == view.key_digest and len(hit):
+                own = event.by_key.get(view.key_digest)
+                if own is not None and len(np.intersect1d(own, view.clip_index, assume_unique=True)):
                     messages.setdefault((event.recording_id, result.message), {})[event.event_id] = None
     return [
         ExtractionFailure(recording_id=recording_id, event_ids=tuple(events), message=message)

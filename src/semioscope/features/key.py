@@ -1,15 +1,20 @@
 """What the numbers of a feature depend on, and the name that follows from it."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from semioscope.core.errors import ConfigError
 from semioscope.core.files import digest
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.core.records import Region
+from semioscope.features.layout import KeyPlan
 from semioscope.networks import Backbone, load
-from semioscope.plans import ClipPlan
 from semioscope.preprocess import PictureConfig
+from semioscope.preprocess.gray_pictures import GrayPicture
+
+LEAST_INPUT_SIZE = 32
+"""Smaller pictures vanish inside the networks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +27,8 @@ class BackboneChoice:
         engine: ``auto``, ``torch`` or ``openvino``.
         precision: ``f32`` or ``bf16``.
         seed: Of random weights.
+        input_size: Side of the pictures in pixels; None: that of the network. 3d networks without layers of a fixed
+            size take others, for trials on small machines.
     """
 
     name: str
@@ -29,6 +36,14 @@ class BackboneChoice:
     engine: str = "auto"
     precision: str = "f32"
     seed: int = 0
+    input_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.input_size is not None and self.input_size < LEAST_INPUT_SIZE:
+            msg = (
+                f"input_size must be at least {LEAST_INPUT_SIZE} pixels, got {self.input_size}. Leave it out."
+            )
+            raise ConfigError(msg)
 
 
 @functools.lru_cache(maxsize=2)
@@ -44,7 +59,7 @@ def load_backbone(choice: BackboneChoice, *, fps: float = 15.0, num_threads: int
         WeightsError: If its weights are absent or damaged.
         ConfigError: If the name, engine or precision does not exist.
     """
-    return load(
+    backbone = load(
         choice.name,
         weights=choice.weights,
         engine=choice.engine,
@@ -53,6 +68,9 @@ def load_backbone(choice: BackboneChoice, *, fps: float = 15.0, num_threads: int
         num_threads=num_threads,
         fps=fps,
     )
+    if choice.input_size is not None:
+        backbone.spec = replace(backbone.spec, input_size=choice.input_size)
+    return backbone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,25 +82,26 @@ class FeatureKey:
         decoder: Version of the decoder.
         region: Part of the file's picture; None means all of it.
         blank: What is blackened in it; None means nothing.
-        picture: What is done to the picture.
+        picture: What is done to the picture; of gray pictures with the window and depth planes of this view.
         backbone: Name of the network.
         input_size: Side of its pictures, in pixels.
         weights_hash: Hash of its weights.
         precision: Of its arithmetic.
         plan: Which clips exist.
-        event_start_seconds: Where the grid of an event-anchored plan begins; else None.
+        event_start_seconds: Where the grid of an event-anchored plan begins; of slices, the time of the event's first
+            stored frame; else None.
     """
 
     video: str
     decoder: str
     region: Region | None
     blank: Region | None
-    picture: PictureConfig
+    picture: PictureConfig | GrayPicture
     backbone: str
     input_size: int
     weights_hash: str
     precision: str
-    plan: ClipPlan
+    plan: KeyPlan
     event_start_seconds: float | None = None
 
     @property

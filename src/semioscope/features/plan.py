@@ -1,154 +1,40 @@
 """What an extraction will do: which clips of which recording, what the store has, how many frames are left.
 
-Planning opens the videos only for their fingerprints, and writes nothing.
+Planning opens the videos only for their fingerprints, and writes nothing. For slices it lists the stored frames of
+the events; for 16-bit pictures it also decodes a few frames, to find the window of values and to judge the depth.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 
 from semioscope.cohort import Cohort
-from semioscope.core.errors import CohortError, SemioscopeError, StoreError
-from semioscope.core.intervals import Interval
-from semioscope.core.records import Event, EventView, Recording, Region
-from semioscope.features.clips import EventClips as EventClips
+from semioscope.core.errors import CohortError, ConfigError, SemioscopeError, StoreError
+from semioscope.core.records import Event, EventView, Region
+from semioscope.features.clips import EventClips
+from semioscope.features.imported import ImportedFeatures
 from semioscope.features.imported_plan import any_video, imported_clips, imported_features, only_stored
 from semioscope.features.key import BackboneChoice, FeatureKey, load_backbone
+from semioscope.features.layout import (
+    CLIP_KINDS,
+    ChooseClips,
+    KeyPlan,
+    LaidClips,
+    Layout,
+    SliceGrid,
+    plan_fps,
+)
+from semioscope.features.planned import ExtractionFailure, ExtractionPlan, SharedRead, ViewFlag, ViewWork
 from semioscope.features.store import FeatureStore
+from semioscope.features.views import Pictures, SeenView, ViewFinder, ViewPicture
 from semioscope.networks import Backbone
-from semioscope.plans import ClipPlan, blocks_of, clips_in, frame_times
+from semioscope.plans import ClipPlan, SlicePlan, blocks_of, clips_in
 from semioscope.preprocess import CropPlan, PictureConfig
-from semioscope.video import DECODER_VERSION, fingerprint
-
-BLOCKS_PER_UNIT = 8
-MAX_FILES_SHOWN = 20
-
-
-def shortened(names: Sequence[str]) -> str:
-    """Return names for a person: the first two, and how many more."""
-    distinct = list(dict.fromkeys(names))
-    return ", ".join(distinct[:2]) + (f" and {len(distinct) - 2} more" if len(distinct) > 2 else "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewWork:
-    """What is left to do for one key.
-
-    Args:
-        key: The feature key.
-        recording_ids: Recordings that show this very view; more than one if a row was entered twice.
-        region: Part of the file's picture; None means all of it.
-        blank: What is blackened first; None means nothing.
-        wanted: All clips that the events need.
-        missing: Those of them that the store lacks.
-        event_start_seconds: Where the grid begins, for a plan that is anchored at the event; else 0.
-        damaged_blocks: Numbers of blocks whose files cannot be trusted.
-    """
-
-    key: FeatureKey
-    recording_ids: tuple[str, ...]
-    region: Region | None
-    blank: Region | None
-    wanted: Int64[np.ndarray, " num_wanted"]
-    missing: Int64[np.ndarray, " num_missing"]
-    event_start_seconds: float = 0.0
-    damaged_blocks: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharedRead:
-    """The views of one file that are decoded together, because their grids agree.
-
-    Args:
-        path: The video file.
-        views: At least one.
-        num_frames: Pictures that have to be read for what is missing; shared ones count once.
-    """
-
-    path: Path
-    views: tuple[ViewWork, ...]
-    num_frames: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractionFailure:
-    """A recording whose features could not be computed.
-
-    Args:
-        recording_id: The recording.
-        event_ids: The events that lose this view.
-        message: Why, and what to do.
-    """
-
-    recording_id: str
-    event_ids: tuple[str, ...]
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractionPlan:
-    """What an extraction will do.
-
-    Args:
-        store: Where the features are kept.
-        backbone: The network.
-        clip_plan: Which clips exist.
-        picture: What is done to the pictures.
-        events: One entry per view of every event whose video could be opened.
-        reads: What is left to do, by file.
-        failures: Recordings that cannot be read.
-        num_clips: Clips that the events need; those that events share count once.
-        num_stored: How many of them the store has.
-    """
-
-    store: FeatureStore
-    backbone: BackboneChoice
-    clip_plan: ClipPlan
-    picture: PictureConfig
-    events: tuple[EventClips, ...]
-    reads: tuple[SharedRead, ...]
-    failures: tuple[ExtractionFailure, ...]
-    num_clips: int
-    num_stored: int
-
-    @property
-    def num_missing(self) -> int:
-        """Clips that have to be computed."""
-        return self.num_clips - self.num_stored
-
-    @property
-    def num_frames(self) -> int:
-        """Pictures that have to be read."""
-        return sum(read.num_frames for read in self.reads)
-
-    def describe(self) -> str:
-        """Return the plan as a table: per file and view the clips that are wanted, stored and missing.
-
-        Of long plans only the sums.
-        """
-        reads = self.reads if len(self.reads) <= MAX_FILES_SHOWN else ()
-        rows: list[tuple[str, ...]] = [("recording", "clips", "in store", "to compute", "frames to read")]
-        for read in reads:
-            for number, view in enumerate(read.views):
-                frames = str(read.num_frames) if number == 0 else "(same file)"
-                counts = (len(view.wanted), len(view.wanted) - len(view.missing), len(view.missing))
-                rows.append((shortened(view.recording_ids), *map(str, counts), frames))
-        total = (self.num_clips, self.num_stored, self.num_missing, self.num_frames)
-        rows.append(("all", *map(str, total)))
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        lines = [
-            "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width)
-                      for column, (cell, width) in enumerate(zip(row, widths, strict=True)))
-            for row in rows
-        ]  # fmt: skip
-        if self.failures:
-            names = ", ".join(failure.recording_id for failure in self.failures)
-            lines.append(f"Cannot be read and will be left out: {names}.")
-        return "\n".join(line.rstrip() for line in lines)
+from semioscope.video import DECODER_VERSION
 
 
 def default_store(cohort_folder: Path, *, store: Path | None = None) -> FeatureStore:
@@ -170,13 +56,13 @@ def default_store(cohort_folder: Path, *, store: Path | None = None) -> FeatureS
 def plan_extraction(
     cohort: Cohort,
     events: Iterable[Event],
-    clip_plan: ClipPlan,
+    clip_plan: ClipPlan | SlicePlan,
     *,
     backbone: BackboneChoice,
     store: FeatureStore,
-    picture: PictureConfig | None = None,
+    picture: Pictures | None = None,
     crops: Iterable[CropPlan] = (),
-    choose: Callable[[ClipPlan, Interval], Int64[np.ndarray, " num_clips"]] = clips_in,
+    choose: ChooseClips = clips_in,
 ) -> ExtractionPlan:
     """Return what has to be computed so that the store has every clip of the events.
 
@@ -186,63 +72,71 @@ def plan_extraction(
     Args:
         cohort: Where the recordings are.
         events: What is needed; views of ``use`` no are left out.
-        clip_plan: Which clips exist; as long as the network takes.
+        clip_plan: Which clips exist, on a grid in time or as slices of stored frames; as long as the network takes.
         backbone: The network; its weights are part of the key of what is computed.
         store: What is there already.
         picture: What is done to the pictures.
-        crops: Accepted boxes replace the region of a recording for one event.
-        choose: Which clips of an event are wanted; all that lie wholly inside by default.
+        crops: Accepted boxes replace the region of a recording for one event; of gray pictures what lies outside
+            accepted depth planes is cleared.
+        choose: Which clips of an event are wanted; all that lie wholly inside by default. All slices are.
 
     Returns:
         The plan. A video that cannot be opened, and imported features that do not fit, are its failures.
 
     Raises:
-        ConfigError: If the backbone, its engine or precision does not exist.
+        ConfigError: If the backbone, its engine or precision does not exist, it takes no slices so short, or the
+            window of gray pictures is not valid.
         WeightsError: If the weights are absent or damaged.
         CohortError: If ``features.tsv`` breaks a rule.
     """
     picture = picture or PictureConfig()
     events = list(events)
     imported = imported_features(cohort, events)
-    network = load_backbone(backbone, fps=clip_plan.fps) if any_video(cohort, events) else None
+    network = load_backbone(backbone, fps=plan_fps(clip_plan)) if any_video(cohort, events) else None
     boxes = {(crop.event_id, crop.recording_id): crop for crop in crops}
-    prints: dict[str, str] = {}
+    finder = ViewFinder(cohort=cohort, pictures=picture, store=store)
     collected: dict[str, _Collected] = {}
     wanted: list[EventClips] = []
+    flags: list[ViewFlag] = []
     failed: dict[str, tuple[str, list[str]]] = {}
     for event in events:
         for view in event.views:
             if view.use == "no":
                 continue
-            clips = np.unique(choose(clip_plan, view.interval))
             try:
                 recording = cohort.recording(view.recording_id)
                 if recording.recording_id in imported:
-                    wanted.append(imported_clips(imported, event, view, clips, clip_plan, backbone))
+                    wanted.append(_imported(imported, event, view, clip_plan, backbone, choose))
                     continue
-                path = _single_file(cohort, recording)
-                video = _print_of(path, prints)
+                path = finder.path_of(recording)
+                video = finder.print_of(path)
+                assert network is not None
+                layout = CLIP_KINDS[type(clip_plan)](
+                    clip_plan, view, path, choose=choose, network=network, times=finder.times
+                )
+                seen = finder.see(recording, view, boxes.get((event.event_id, view.recording_id)))
+            except ConfigError:
+                raise
             except SemioscopeError as err:
                 failed.setdefault(view.recording_id, (str(err), []))[1].append(event.event_id)
                 continue
-            assert network is not None
-            crop = boxes.get((event.event_id, view.recording_id))
-            region = crop.region_of(recording) if crop is not None else recording.region
-            start = view.onset_seconds if clip_plan.anchor == "event" else None
-            key = feature_key(video, region, recording.blank, network, clip_plan, picture, start)
-            entry = collected.setdefault(key.digest, _Collected(key, path, region, recording.blank, start))
-            entry.add(view, clips)
-            wanted.append(
-                EventClips(
-                    event_id=event.event_id,
-                    recording_id=view.recording_id,
-                    key_digest=key.digest,
-                    clip_index=clips,
-                    event_start_seconds=view.onset_seconds,
+            keys = {}
+            for part in layout.parts:
+                key = feature_key(
+                    video, seen.region, recording.blank, network, part.plan, seen.picture, part.origin_seconds
                 )
-            )
+                keys[part.plan] = key.digest
+                entry = collected.setdefault(
+                    key.digest, _Collected(key, path, recording.blank, seen, part.origin_seconds)
+                )
+                entry.add(view, part)
+            wanted.append(_event_clips(event, view, layout, keys))
+            flags += [
+                ViewFlag(event_id=event.event_id, recording_id=view.recording_id, message=message)
+                for message in seen.flags
+            ]
     wanted, num_imported = only_stored(wanted, collected, store, failed)
-    reads = _shared_reads(collected.values(), store, clip_plan)
+    reads = _shared_reads(collected.values(), store)
     works = [view for read in reads for view in read.views]
     return ExtractionPlan(
         store=store,
@@ -257,6 +151,8 @@ def plan_extraction(
         ),
         num_clips=num_imported + sum(len(work.wanted) for work in works),
         num_stored=num_imported + sum(len(work.wanted) - len(work.missing) for work in works),
+        flags=tuple(flags),
+        new_windows=finder.new_windows,
     )
 
 
@@ -265,8 +161,8 @@ def feature_key(
     region: Region | None,
     blank: Region | None,
     network: Backbone,
-    clip_plan: ClipPlan,
-    picture: PictureConfig,
+    clip_plan: KeyPlan,
+    picture: ViewPicture,
     event_start_seconds: float | None = None,
 ) -> FeatureKey:
     """Return the key of the features of one view.
@@ -278,7 +174,8 @@ def feature_key(
         network: The loaded backbone.
         clip_plan: Which clips exist.
         picture: What is done to the pictures.
-        event_start_seconds: Where the grid begins, for a plan that is anchored at the event; else None.
+        event_start_seconds: Where the grid begins, for a plan that is anchored at the event; of slices, the time of
+            the event's first stored frame; else None.
     """
     return FeatureKey(
         video=video,
@@ -295,66 +192,90 @@ def feature_key(
     )
 
 
+def _imported(
+    imported: Mapping[str, tuple[ImportedFeatures, ...]],
+    event: Event,
+    view: EventView,
+    clip_plan: ClipPlan | SlicePlan,
+    backbone: BackboneChoice,
+    choose: ChooseClips,
+) -> EventClips:
+    if isinstance(clip_plan, SlicePlan):
+        msg = (
+            f"Recording {view.recording_id} must have a video to be cut into slices, but has imported features only. "
+            "Write its path in recordings.tsv."
+        )
+        raise CohortError(msg)
+    clips = np.unique(choose(clip_plan, view.interval))
+    return imported_clips(imported, event, view, clips, clip_plan, backbone)
+
+
+def _event_clips(event: Event, view: EventView, layout: Layout, keys: Mapping[KeyPlan, str]) -> EventClips:
+    slices = layout.slices
+    if slices is not None:
+        digests = {plan.slice_frames: key for plan, key in keys.items() if isinstance(plan, SliceGrid)}
+        slices = replace(slices, keys=digests)
+    return EventClips(
+        event_id=event.event_id,
+        recording_id=view.recording_id,
+        key_digest=keys[layout.parts[0].plan],
+        clip_index=layout.clip_index,
+        event_start_seconds=layout.event_start_seconds,
+        slices=slices,
+    )
+
+
 @dataclass(slots=True)
 class _Collected:
     """The clips of one key, while events are gone through."""
 
     key: FeatureKey
     path: Path
-    region: Region | None
     blank: Region | None
+    seen: SeenView
     start: float | None
     recording_ids: dict[str, None] = field(default_factory=dict)
     clips: list[Int64[np.ndarray, " num_clips"]] = field(default_factory=list)
+    frame_seconds: Float[np.ndarray, " num_frames"] | None = None
 
-    def add(self, view: EventView, clips: Int64[np.ndarray, " num_clips"]) -> None:
+    def add(self, view: EventView, part: LaidClips) -> None:
         self.recording_ids.setdefault(view.recording_id)
-        self.clips.append(clips)
+        self.clips.append(part.numbers)
+        # events that begin together may end apart: the longer one knows the frames of both
+        if part.frame_seconds is not None and (
+            self.frame_seconds is None or len(part.frame_seconds) > len(self.frame_seconds)
+        ):
+            self.frame_seconds = part.frame_seconds
 
 
-def _shared_reads(collected: Iterable[_Collected], store: FeatureStore, plan: ClipPlan) -> list[SharedRead]:
-    by_file: Mapping[tuple[Path, float | None], list[ViewWork]] = defaultdict(list)
+def _shared_reads(collected: Iterable[_Collected], store: FeatureStore) -> list[SharedRead]:
+    by_file: Mapping[tuple[Path, float | None, ViewPicture, Path | None], list[ViewWork]] = defaultdict(list)
     for entry in collected:
         clips = np.unique(np.concatenate(entry.clips))
         stored = store.stored_clips(entry.key.digest, blocks_of(clips))
         work = ViewWork(
             key=entry.key,
             recording_ids=tuple(entry.recording_ids),
-            region=entry.region,
+            region=entry.seen.region,
             blank=entry.blank,
             wanted=clips,
             missing=np.setdiff1d(clips, stored.clip_index),
             event_start_seconds=entry.start or 0.0,
+            frame_seconds=entry.frame_seconds,
             damaged_blocks=stored.damaged_blocks,
         )
-        by_file[entry.path, entry.start].append(work)
+        by_file[entry.path, entry.start, entry.seen.picture, entry.seen.depth_path].append(work)
     return [
-        SharedRead(path=path, views=tuple(views), num_frames=_num_frames(views, plan))
-        for (path, _), views in by_file.items()
-    ]
-
-
-def _num_frames(views: Sequence[ViewWork], plan: ClipPlan) -> int:
-    times = [
-        np.unique(frame_times(plan, view.missing, event_start_seconds=view.event_start_seconds))
-        for view in views
-    ]
-    return len(np.unique(np.concatenate(times)))
-
-
-def _single_file(cohort: Cohort, recording: Recording) -> Path:
-    path = cohort.video_path(recording)
-    if path.is_dir():
-        msg = (
-            f"Recording {recording.recording_id}: path must be a video file, but is a folder. "
-            "Correct recordings.tsv."
+        SharedRead(
+            path=path,
+            picture=picture,
+            depth_path=depth_path,
+            views=tuple(views),
+            num_frames=_num_frames(views),
         )
-        raise CohortError(msg)
-    return path
+        for (path, _, picture, depth_path), views in by_file.items()
+    ]
 
 
-def _print_of(path: Path, prints: dict[str, str]) -> str:
-    name = str(path)
-    if name not in prints:
-        prints[name] = fingerprint(path)
-    return prints[name]
+def _num_frames(views: Sequence[ViewWork]) -> int:
+    return len(np.unique(np.concatenate([view.times_of(view.missing).ravel() for view in views])))

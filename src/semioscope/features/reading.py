@@ -1,14 +1,15 @@
 """Take the features of an event from the store."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Float32, Int32, Int64
+from jaxtyping import Bool, Float, Float32, Int32, Int64
 
 from semioscope.core.errors import ConfigError, StoreError
 from semioscope.features.clips import EventClips
-from semioscope.features.store import FeatureStore, join
-from semioscope.plans import ClipPlan, blocks_of, clip_start_seconds
+from semioscope.features.layout import clip_starts
+from semioscope.features.store import Block, FeatureStore, join
+from semioscope.plans import ClipPlan, SlicePlan, blocks_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +19,15 @@ class EventFeatures:
     Args:
         event_id: The event.
         recording_id: The view.
-        features: One row per clip; NaN where a frame was missing.
+        features: One row per clip; NaN where a frame was missing. A clip with fewer steps than others has them last,
+            behind rows of NaN.
         clip_index: Which clips, ascending.
         start_seconds: When they start, from the first displayed frame of the recording.
         num_missing_frames: Frames of each clip that the video does not have.
         num_held_frames: Frames of each clip that repeat an older picture.
         num_damaged_frames: Frames of each clip that the decoder marked as damaged.
+        num_valid_steps: Steps that each clip has, missing frames or not; None: all.
+        num_frames: Frames of each clip, where they differ; None: as the plan says.
     """
 
     event_id: str
@@ -34,9 +38,24 @@ class EventFeatures:
     num_missing_frames: Int32[np.ndarray, " num_clips"]
     num_held_frames: Int32[np.ndarray, " num_clips"]
     num_damaged_frames: Int32[np.ndarray, " num_clips"]
+    num_valid_steps: Int32[np.ndarray, " num_clips"] | None = None
+    num_frames: Int32[np.ndarray, " num_clips"] | None = None
+
+    @property
+    def is_whole(self) -> Bool[np.ndarray, " num_clips"]:
+        """Which clips have features: those without a missing frame."""
+        whole: Bool[np.ndarray, " num_clips"] = self.num_missing_frames == 0
+        return whole
+
+    @property
+    def valid_steps(self) -> Int32[np.ndarray, " num_clips"]:
+        """Steps that each clip has: the last so many rows of its features."""
+        if self.num_valid_steps is not None:
+            return self.num_valid_steps
+        return np.full(len(self.clip_index), self.features.shape[1], np.int32)
 
 
-def load_features(store: FeatureStore, clips: EventClips, clip_plan: ClipPlan) -> EventFeatures:
+def load_features(store: FeatureStore, clips: EventClips, clip_plan: ClipPlan | SlicePlan) -> EventFeatures:
     """Return the features of one view of an event from the store.
 
     Args:
@@ -50,13 +69,45 @@ def load_features(store: FeatureStore, clips: EventClips, clip_plan: ClipPlan) -
     """
     if len(clips.clip_index) == 0:
         msg = (
-            f"Event {clips.event_id} must hold at least one clip ({clip_plan.clip_seconds:g} s) to have features "
+            f"Event {clips.event_id} must hold at least one clip ({_length(clip_plan)}) to have features "
             f"in recording {clips.recording_id}. Leave it out, or use a backbone of shorter clips."
         )
         raise ConfigError(msg)
+    wholes = [join(_stored(store, key, numbers, clips)) for key, numbers in clips.by_key.items()]
+    num_steps = max(whole.features.shape[1] for whole in wholes)
+    if clips.slices is not None:
+        num_steps = max(num_steps, clips.slices.num_steps)
+    valid = np.concatenate([np.full(len(w.clip_index), w.features.shape[1], np.int32) for w in wholes])
+    whole = join([replace(part, features=_padded(part.features, num_steps)) for part in wholes])
+    order = np.argsort(whole.clip_index)  # slices of one length come before those of another
+    if clips.slices is None:
+        clip_index = (whole.clip_index - clips.grid.offset) // clips.grid.step
+    else:
+        clip_index = clips.clip_index
+    return EventFeatures(
+        event_id=clips.event_id,
+        recording_id=clips.recording_id,
+        features=whole.features[order],
+        clip_index=clip_index,
+        start_seconds=clip_starts(clip_plan, clips, clip_index),
+        num_missing_frames=whole.num_missing_frames[order],
+        num_held_frames=whole.num_held_frames[order],
+        num_damaged_frames=whole.num_damaged_frames[order],
+        num_valid_steps=valid[order],
+        num_frames=None if clips.slices is None else clips.slices.num_frames.astype(np.int32),
+    )
+
+
+def _stored(
+    store: FeatureStore,
+    key: str,
+    numbers: Int64[np.ndarray, " num_clips"],
+    clips: EventClips,
+) -> list[Block]:
+    """Return clips of one key, block after block."""
     parts = []
-    for number, wanted in blocks_of(clips.stored_index).items():
-        block = store.read_block(clips.key_digest, number)
+    for number, wanted in blocks_of(numbers).items():
+        block = store.read_block(key, number)
         found = block.only(wanted) if block is not None else None
         if found is None or len(found.clip_index) < len(wanted):
             have = 0 if found is None else len(found.clip_index)
@@ -66,17 +117,22 @@ def load_features(store: FeatureStore, clips: EventClips, clip_plan: ClipPlan) -
             )
             raise StoreError(msg)
         parts.append(found)
-    whole = join(parts)
-    clip_index = (whole.clip_index - clips.grid.offset) // clips.grid.step
-    return EventFeatures(
-        event_id=clips.event_id,
-        recording_id=clips.recording_id,
-        features=whole.features,
-        clip_index=clip_index,
-        start_seconds=clip_start_seconds(
-            clip_plan, clip_index, event_start_seconds=clips.event_start_seconds
-        ),
-        num_missing_frames=whole.num_missing_frames,
-        num_held_frames=whole.num_held_frames,
-        num_damaged_frames=whole.num_damaged_frames,
-    )
+    return parts
+
+
+def _padded(
+    features: Float32[np.ndarray, "num_clips num_steps num_features"], num_steps: int
+) -> Float32[np.ndarray, "num_clips all_steps num_features"]:
+    """Return features with NaN before the steps that are there, so that there are so many."""
+    num_clips, own, num_features = features.shape
+    if own == num_steps:
+        return features
+    padded = np.full((num_clips, num_steps, num_features), np.nan, np.float32)
+    padded[:, num_steps - own :] = features
+    return padded
+
+
+def _length(plan: ClipPlan | SlicePlan) -> str:
+    if isinstance(plan, SlicePlan):
+        return f"{plan.min_frames if plan.leftovers else plan.slice_frames} stored frames"
+    return f"{plan.clip_seconds:g} s"

@@ -22,10 +22,10 @@ from jaxtyping import Float, Float32, Int, UInt8
 
 from semioscope.core.errors import ConfigError
 from semioscope.core.records import Region
+from semioscope.features.views import PICTURE_KINDS, ViewPicture
 from semioscope.networks import Backbone
 from semioscope.plans import ClipPlan, frame_times
-from semioscope.preprocess import PictureConfig, base_picture, network_picture, view_picture
-from semioscope.video import DecodeReport, Frame, open_reader
+from semioscope.video import DecodeReport, Frame
 
 QUEUED_BATCHES = 2
 
@@ -113,9 +113,10 @@ def stream_features(
     views: Sequence[ViewClips],
     *,
     backbone: Backbone,
-    picture: PictureConfig,
+    picture: ViewPicture,
+    depth_path: Path | None = None,
     statistics: StreamStatistics | None = None,
-    reader: Callable[[Path], Any] = open_reader,
+    reader: Callable[[Path], Any] | None = None,
 ) -> Iterator[ClipFeatures]:
     """Yield the features of clips of one file, each as soon as it is there; clips of a view ascend.
 
@@ -124,11 +125,12 @@ def stream_features(
 
     Args:
         path: The video, or the list of its parts.
-        views: What is wanted from each view.
+        views: What is wanted from each view; their clips may differ in length.
         backbone: The network.
         picture: What is done to the pictures before it.
+        depth_path: The depth recording, where pictures are cleared by it.
         statistics: Is filled with where the time went.
-        reader: Opens the video; for tests.
+        reader: Opens the video in place of what the kind of picture says; for tests.
 
     Raises:
         VideoError: If the video cannot be opened.
@@ -136,7 +138,7 @@ def stream_features(
     """
     _check_lengths(views, backbone)
     statistics = statistics if statistics is not None else StreamStatistics()
-    producer = _Producer(path, views, backbone, picture, statistics, reader)
+    producer = _Producer(path, views, backbone, picture, depth_path, statistics, reader)
     pending: list[_Clip] = []
     try:
         for clip in producer.clips():
@@ -161,14 +163,19 @@ class _Clip:
 
 
 def _run(pending: list[_Clip], backbone: Backbone, statistics: StreamStatistics) -> Iterator[ClipFeatures]:
-    pixels = [clip.pixels for clip in pending if clip.pixels is not None]
-    began = time.perf_counter()
-    rows = iter(backbone(np.stack(pixels)) if pixels else ())
-    statistics.network_seconds += time.perf_counter() - began
-    statistics.num_backbone_clips += len(pixels)
-    for clip in pending:
+    by_length: dict[int, dict[int, np.ndarray]] = {}
+    for number, clip in enumerate(pending):
         if clip.pixels is not None:
-            features = next(rows)
+            by_length.setdefault(clip.num_frames, {})[number] = clip.pixels
+    began = time.perf_counter()
+    rows: dict[int, np.ndarray] = {}
+    for pixels in by_length.values():
+        rows.update(zip(pixels, backbone(np.stack(list(pixels.values()))), strict=True))
+    statistics.network_seconds += time.perf_counter() - began
+    statistics.num_backbone_clips += len(rows)
+    for number, clip in enumerate(pending):
+        if number in rows:
+            features = rows[number]
         else:
             steps = backbone.num_steps(clip.num_frames)
             features = np.full((steps, backbone.spec.num_features), np.nan, np.float32)
@@ -224,12 +231,14 @@ class _Producer:
         path: Path,
         views: Sequence[ViewClips],
         backbone: Backbone,
-        picture: PictureConfig,
+        picture: ViewPicture,
+        depth_path: Path | None,
         statistics: StreamStatistics,
-        reader: Callable[[Path], Any],
+        reader: Callable[[Path], Any] | None,
     ) -> None:
         self._path, self._views, self._backbone, self._picture = path, views, backbone, picture
-        self._statistics, self._reader = statistics, reader
+        self._depth_path, self._statistics, self._reader = depth_path, statistics, reader
+        self._kind = PICTURE_KINDS[type(picture)]
         self._queue: queue.Queue[_Clip | BaseException | None] = queue.Queue(
             QUEUED_BATCHES * backbone.batch_size
         )
@@ -272,7 +281,7 @@ class _Producer:
         rings = [_Ring(view, times) for view in self._views]
         if len(times) == 0:
             return
-        with self._reader(self._path) as reader:
+        with self._opened(times) as reader:
             began = time.perf_counter()
             for slot, frame in enumerate(reader.read(times)):
                 self._statistics.num_frames += 1
@@ -293,12 +302,20 @@ class _Producer:
             before = self._statistics.frames
             self._statistics.frames = reader.report if before is None else before.merged(reader.report)
 
+    def _opened(self, times: Float[np.ndarray, " num_times"]) -> Any:
+        if self._reader is not None:
+            return self._reader(self._path)
+        return self._kind.opens(self._path, self._picture, self._depth_path, times)
+
     def _prepared(self, frame: Frame, view: ViewClips) -> UInt8[np.ndarray, "size size 3"] | None:
         if frame.picture is None:
             return None
-        seen = view_picture(frame.picture, region=view.region, blank=view.blank)
-        return network_picture(
-            base_picture(seen, self._picture), self._picture, size=self._backbone.spec.input_size
+        return self._kind.makes(
+            frame.picture,
+            self._picture,
+            region=view.region,
+            blank=view.blank,
+            size=self._backbone.spec.input_size,
         )
 
     def _clip(self, view: int, clip_index: int, pictures: list[tuple[Any, str]]) -> _Clip:

@@ -11,6 +11,25 @@ from semioscope.networks.accelerator import (
 )
 from semioscope.networks.backbone import Backbone
 from semioscope.networks.backbones import BACKBONES, BackboneEntry, backbone_spec
+from semioscope.networks.detections import Detection, Detector, EventDetector
+from semioscope.networks.detector_examples import (
+    DetectorExample,
+    LabelledBox,
+    PictureBoxes,
+    read_coco,
+    write_coco,
+)
+from semioscope.networks.detector_files import DetectorDesign, read_detector, write_detector
+from semioscope.networks.detector_networks import ARCHITECTURES
+from semioscope.networks.detector_recorded import RecordedDetector, read_recorded, write_recorded
+from semioscope.networks.detector_training import DetectorFit, DetectorTraining, fit_detector
+from semioscope.networks.detectors import (
+    DETECTORS,
+    DetectorEntry,
+    DetectorSpec,
+    NetworkDetector,
+    load_detector,
+)
 from semioscope.networks.engines import ENGINES, choose_engine, describe_engines
 from semioscope.networks.loading import load
 from semioscope.networks.motion import (
@@ -35,7 +54,9 @@ from semioscope.networks.weights import (
 )
 
 __all__ = [
+    "ARCHITECTURES",
     "BACKBONES",
+    "DETECTORS",
     "ENGINES",
     "FEATURE_NAMES",
     "PRECISIONS",
@@ -43,6 +64,19 @@ __all__ = [
     "Backbone",
     "BackboneEntry",
     "BackboneSpec",
+    "Detection",
+    "Detector",
+    "DetectorDesign",
+    "DetectorEntry",
+    "DetectorExample",
+    "DetectorFit",
+    "DetectorSpec",
+    "DetectorTraining",
+    "EventDetector",
+    "LabelledBox",
+    "NetworkDetector",
+    "PictureBoxes",
+    "RecordedDetector",
     "WeightsSource",
     "WeightsStatus",
     "backbone_spec",
@@ -53,15 +87,23 @@ __all__ = [
     "describe_engines",
     "fetch_weights",
     "find_accelerator",
+    "fit_detector",
     "grey",
     "import_openvino",
     "judge_accelerator",
     "list_weights",
     "load",
+    "load_detector",
     "load_weights",
     "motion_energy",
     "motion_features",
+    "read_coco",
+    "read_detector",
+    "read_recorded",
     "verify_weights",
     "weights_folder",
     "weights_status",
+    "write_coco",
+    "write_detector",
+    "write_recorded",
 ]

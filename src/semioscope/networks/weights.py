@@ -7,6 +7,7 @@ the same way, which is how weights come to a computer without network.
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,8 @@ from semioscope.core.errors import StoreError, WeightsError
 from semioscope.core.files import atomic_path, file_sha256, read_json, write_json
 from semioscope.core.locks import locked
 from semioscope.core.progress import Progress
-from semioscope.networks.backbones import BACKBONES, backbone_spec
+from semioscope.networks.backbones import BACKBONES, Translate, backbone_spec
+from semioscope.networks.detectors import DETECTORS
 from semioscope.networks.download import (
     BASE_VARIABLE,
     Unreachable,
@@ -28,6 +30,7 @@ from semioscope.networks.spec import WeightsSource
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 FOLDER_VARIABLE = "SEMIOSCOPE_WEIGHTS"
 _RECORD_VERSION = 1
@@ -35,10 +38,10 @@ _RECORD_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsStatus:
-    """What is known about the weights of one backbone on this computer.
+    """What is known about the weights of one backbone or detector on this computer.
 
     Args:
-        name: The backbone.
+        name: The backbone or detector.
         state: ``present``; ``waiting`` (the published file lies in the folder and will be checked and
             converted on first use); ``absent``; ``damaged``; ``none needed``.
         path: The converted or waiting file.
@@ -66,17 +69,18 @@ def weights_folder() -> Path:
 
 
 def list_weights() -> list[WeightsStatus]:
-    """Return the state of the weights of every backbone, without reading them."""
-    return [weights_status(name) for name in BACKBONES]
+    """Return the state of the weights of every backbone and every published detector, without reading them."""
+    detectors = [name for name, entry in DETECTORS.items() if entry.spec.weights is not None]
+    return [weights_status(name) for name in (*BACKBONES, *detectors)]
 
 
 def weights_status(name: str) -> WeightsStatus:
-    """Return the state of the weights of a backbone, without reading them.
+    """Return the state of the weights of a backbone or detector, without reading them.
 
     Raises:
-        ConfigError: If there is no backbone of that name.
+        ConfigError: If there is no backbone or detector of that name.
     """
-    source = backbone_spec(name).weights
+    source, _, _ = _network(name)
     if source is None:
         return WeightsStatus(
             name=name, state="none needed", path=None, message="Has no weights.", source=None
@@ -99,7 +103,7 @@ def weights_status(name: str) -> WeightsStatus:
 
 
 def fetch_weights(name: str, *, progress: Progress | None = None) -> Path | None:
-    """Make sure that the weights of a backbone are here, and return the converted file.
+    """Make sure that the weights of a backbone or detector are here, and return the converted file.
 
     Does nothing where they are. One process at a time fetches; the others wait for it.
 
@@ -111,11 +115,11 @@ def fetch_weights(name: str, *, progress: Progress | None = None) -> Path | None
         The safetensors file; None when the backbone has no weights.
 
     Raises:
-        ConfigError: If there is no backbone of that name.
+        ConfigError: If there is no backbone or detector of that name.
         WeightsError: If they cannot be had, or are not what they should be.
         StoreError: If the folder cannot be written.
     """
-    source = backbone_spec(name).weights
+    source, _, _ = _network(name)
     if source is None:
         return None
     tensors, record_path, original = _paths(name, source)
@@ -147,10 +151,10 @@ def fetch_weights(name: str, *, progress: Progress | None = None) -> Path | None
 
 
 def load_weights(name: str, *, progress: Progress | None = None) -> "tuple[dict[str, torch.Tensor], str]":
-    """Return the pre-trained tensors of a backbone and their digest; fetches them on first use.
+    """Return the pre-trained tensors of a backbone or detector and their digest; fetches them on first use.
 
     Raises:
-        ConfigError: If there is no backbone of that name.
+        ConfigError: If there is no backbone or detector of that name.
         WeightsError: If they cannot be had, are damaged, or the backbone has none.
         StoreError: If the folder cannot be written.
     """
@@ -173,10 +177,10 @@ def load_weights(name: str, *, progress: Progress | None = None) -> "tuple[dict[
 
 
 def verify_weights(name: str) -> WeightsStatus:
-    """Read the weights of a backbone, if they are here, and compare them with the record; fetch nothing.
+    """Read the weights of a backbone or detector, if they are here, and compare them with the record; fetch nothing.
 
     Raises:
-        ConfigError: If there is no backbone of that name.
+        ConfigError: If there is no backbone or detector of that name.
     """
     status = weights_status(name)
     if status.source is None or status.path is None:
@@ -200,6 +204,19 @@ def verify_weights(name: str) -> WeightsStatus:
     return status
 
 
+def _network(name: str) -> "tuple[WeightsSource | None, Callable[[], nn.Module] | None, Translate | None]":
+    """Return the published file of a backbone or detector, what builds its network and what reads its names.
+
+    Raises:
+        ConfigError: If there is no backbone (and no detector) of that name.
+    """
+    if name in DETECTORS and name not in BACKBONES:
+        detector = DETECTORS[name]
+        return detector.spec.weights, detector.build, detector.translate
+    spec = backbone_spec(name)
+    return spec.weights, BACKBONES[name].build, BACKBONES[name].translate
+
+
 def _paths(name: str, source: WeightsSource) -> tuple[Path, Path, Path]:
     folder = weights_folder()
     return folder / f"{name}.safetensors", folder / f"{name}.json", folder / source.file_name
@@ -210,7 +227,7 @@ def _shapes(name: str) -> dict[str, tuple[int, ...]]:
 
     from semioscope.networks.checkpoints import expected_shapes
 
-    build = BACKBONES[name].build
+    _, build, _ = _network(name)
     if build is None:
         return {}
     with torch.device("meta"):
@@ -273,7 +290,7 @@ def _convert(name: str, source: WeightsSource, original: Path, came_from: str) -
     from semioscope.networks.checkpoints import read_state, tensors_digest
 
     tensors, record_path, _ = _paths(name, source)
-    state = read_state(original, _shapes(name), network=name, translate=BACKBONES[name].translate)
+    state = read_state(original, _shapes(name), network=name, translate=_network(name)[2])
     with disk_errors(tensors.parent), atomic_path(tensors) as temporary:
         save_file(state, temporary)
     pinned = "sha256" if source.sha256 else "git blob" if source.git_blob else "sha256 prefix"

@@ -15,6 +15,7 @@ from semioscope.plans.clips import (
     window_clips,
 )
 from semioscope.plans.labels import clip_labels
+from semioscope.plans.parts import IctalPart, IctalParts, nonepileptic_parts
 from semioscope.plans.segments import (
     SegmentBounds,
     SegmentPlan,
@@ -24,13 +25,19 @@ from semioscope.plans.segments import (
     draw_positions,
     segment_bounds,
 )
+from semioscope.plans.slices import SlicePlan, off_pace, slices_of
+from semioscope.plans.steps import StepPlan
 
 __all__ = [
     "CLIPS_PER_BLOCK",
     "ClipPlan",
     "ClipRange",
+    "IctalPart",
+    "IctalParts",
     "SegmentBounds",
     "SegmentPlan",
+    "SlicePlan",
+    "StepPlan",
     "WindowClips",
     "beta_density",
     "blocks_of",
@@ -45,6 +52,9 @@ __all__ = [
     "clips_in",
     "draw_positions",
     "frame_times",
+    "nonepileptic_parts",
+    "off_pace",
     "segment_bounds",
+    "slices_of",
     "window_clips",
 ]

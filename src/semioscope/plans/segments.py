@@ -13,7 +13,7 @@ clips of 8  a-------------b
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -27,6 +27,9 @@ Short = Literal["centre", "error"]
 
 class SegmentPlan(Config):
     """How clips are drawn from an event. Methods: GESTURES 2021, section 2.4; as in the paper."""
+
+    sampler: ClassVar[str] = "segments"
+    """Its entry in ``semioscope.training.SAMPLERS``."""
 
     num_segments: int = Field(default=16, ge=1, le=10_000)
     """Equal, non-overlapping parts of an event; one clip is drawn from each."""

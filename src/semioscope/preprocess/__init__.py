@@ -1,5 +1,15 @@
 """From the picture of a camera to the picture of a network; crop plans; cohorts of small videos."""
 
+from semioscope.preprocess.box_crop import BoxCropConfig, BoxFinding, find_box, merged_box, widened
+from semioscope.preprocess.box_quality import (
+    CropQuality,
+    CropQualitySummary,
+    body_kept,
+    crop_quality,
+    iou,
+    summarize_quality,
+    true_box,
+)
 from semioscope.preprocess.cohorts import PreprocessReport, preprocess_cohort
 from semioscope.preprocess.crops import (
     CROPPERS,
@@ -7,6 +17,9 @@ from semioscope.preprocess.crops import (
     CropPlan,
     Detection,
     Detector,
+    EventDetector,
+    box_after_depth,
+    box_crop,
     cropper,
     merge_crops,
     read_crops,
@@ -26,26 +39,41 @@ from semioscope.preprocess.pictures import (
 
 __all__ = [
     "CROPPERS",
+    "BoxCropConfig",
+    "BoxFinding",
     "CropPlan",
+    "CropQuality",
+    "CropQualitySummary",
     "Cropper",
     "DepthCropPlan",
     "DepthPlanes",
     "Detection",
     "Detector",
+    "EventDetector",
     "NoiseFilter",
     "PictureConfig",
     "PlaneCrop",
     "PreprocessReport",
     "base_picture",
     "base_size",
+    "body_kept",
+    "box_after_depth",
+    "box_crop",
+    "crop_quality",
     "cropper",
     "denoised",
+    "find_box",
+    "iou",
     "merge_crops",
+    "merged_box",
     "network_picture",
     "plan_depth_crop",
     "preprocess_cohort",
     "read_crops",
     "resized",
+    "summarize_quality",
+    "true_box",
     "view_picture",
+    "widened",
     "write_crops",
 ]

@@ -4,6 +4,7 @@ Everything is drawn from the plan and from the frame that it was made on; nothin
 """
 
 import io
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ from semioscope.report.crop_panels import (
     picture_panel,
     profile_panel,
 )
-from semioscope.report.style import INK, SOFT, drawing, finish
+from semioscope.report.style import INK, SOFT, drawing, finish, shortened
 
 _SIZE = (13.0, 10.4)  # inches
 _DPI = 130
+_LINE = 165  # characters across the figure
 
 
 def explain_figure(
@@ -81,12 +83,13 @@ def _draw(figure: Figure, depth: Any, infrared: Any, plan: DepthCropPlan, *, sub
     title = f"Depth crop{f' of {subject}' if subject else ''}: {plan.status}"
     figure.text(0.03, 0.975, title, fontsize=14, fontweight="bold", va="center")
     verdict, finding = _words(plan)
-    figure.text(0.03, 0.949, verdict, fontsize=10.5, color=INK, va="center")
-    figure.text(0.03, 0.927, finding, fontsize=10.5, color=SOFT, va="center")
+    lines = [(line, INK) for line in _two_lines(verdict)] + [(finding, SOFT)]
+    for number, (line, colour) in enumerate(lines):
+        figure.text(0.03, 0.953 - 0.0205 * number, line, fontsize=10.5, color=colour, va="center")
 
     upper, middle, lower = (
         GridSpec(1, 12, figure=figure, left=0.05, right=0.985, wspace=1.0, bottom=bottom, top=top)
-        for bottom, top in ((0.665, 0.88), (0.36, 0.54), (0.03, 0.245))
+        for bottom, top in ((0.665, 0.88), (0.352, 0.526), (0.03, 0.24))
     )
     valid = clean[clean > 0]
     span = (float(np.quantile(valid, 0.005)), float(np.quantile(valid, 0.995))) if valid.size else (0.0, 1.0)
@@ -119,6 +122,12 @@ def _draw(figure: Figure, depth: Any, infrared: Any, plan: DepthCropPlan, *, sub
         if heading == "Depth after":
             note(axes, kept if plan.planes is not None else "not cropped")
     return title
+
+
+def _two_lines(text: str) -> list[str]:
+    """Return a text in at most two lines; the description of the figure holds all of it."""
+    lines = textwrap.wrap(text, _LINE)
+    return lines if len(lines) < 3 else [lines[0], shortened(" ".join(lines[1:]), _LINE)]
 
 
 def _words(plan: DepthCropPlan) -> tuple[str, str]:

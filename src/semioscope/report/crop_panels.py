@@ -154,7 +154,7 @@ def curvature_panel(axes: Axes, plan: DepthCropPlan) -> None:
                 0.0, y, f"per {_NAMES[key][0]}", transform=axes.get_yaxis_transform(), fontsize=9, va="center",
                 fontweight=weight,
             )  # fmt: skip
-    axes.set_xlim(left - 0.28 * (right - left), right)
+    axes.set_xlim(left - 0.36 * (right - left), right)
     axes.set_ylim(-4.6, 1.4)
     axes.vlines([0, 0], [-1.4, -4.4], [0.4, -2.6], color=LINE, linewidth=1)
     bare(axes)

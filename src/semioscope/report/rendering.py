@@ -14,7 +14,13 @@ from semioscope.report import wording
 from semioscope.report.inputs import as_float
 
 
-def render(template: str, context: Mapping[str, Any], *, styles: Sequence[str] = ("report.css",)) -> str:
+def render(
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    styles: Sequence[str] = ("report.css",),
+    script: str = "report.js",
+) -> str:
     """Return a template of the report as text that ends with a line feed.
 
     The template gets ``style``, ``script`` and ``script_hash`` beside the context. Text is escaped; what is
@@ -24,6 +30,7 @@ def render(template: str, context: Mapping[str, Any], *, styles: Sequence[str] =
         template: File name in ``templates``.
         context: What it shows.
         styles: Style sheets in ``templates``, the later ones last.
+        script: The script in ``templates``.
     """
     loader = PackageLoader("semioscope.report")
     environment = Environment(
@@ -34,9 +41,9 @@ def render(template: str, context: Mapping[str, Any], *, styles: Sequence[str] =
     environment.filters["duration"] = lambda value: format_seconds(as_float(value))
     environment.filters["sortable"] = lambda value: f"{value:.9g}" if math.isfinite(value) else ""
     style = "".join(loader.get_source(environment, name)[0] for name in styles)
-    script = loader.get_source(environment, "report.js")[0]
-    script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    code = loader.get_source(environment, script)[0]
+    script_hash = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     text = environment.get_template(template).render(
-        **context, style=Markup(style), script=Markup(script), script_hash=script_hash
+        **context, style=Markup(style), script=Markup(code), script_hash=script_hash
     )
     return text.rstrip() + "\n"

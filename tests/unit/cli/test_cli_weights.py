@@ -5,9 +5,9 @@ import hashlib
 import pytest
 from tiny import call
 
-from semioscope.networks import BACKBONES, backbone_spec
+from semioscope.networks import backbone_spec, list_weights, weights_status
 
-WITH_WEIGHTS = [name for name in BACKBONES if backbone_spec(name).weights is not None]
+WITH_WEIGHTS = [status.name for status in list_weights() if status.source is not None]
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def empty_folder(tmp_path, monkeypatch):
 def test_list_says_source_licence_and_paper_of_each():
     shown = call("weights", "list").out
     for name in WITH_WEIGHTS:
-        source = backbone_spec(name).weights
+        source = weights_status(name).source
         for text in (f"{name:<18} absent", source.url, source.licence, source.paper, source.file_name):
             assert text in shown
     assert f"{'motion':<18} none needed" in shown
@@ -36,7 +36,7 @@ def test_what_cannot_be_fetched_is_one_error_that_says_what_to_bring(name, tmp_p
     shown = call("weights", "fetch", name, "--progress", "quiet")
     assert shown.exit_code == 2
     assert shown.err.startswith("Error: ")
-    assert backbone_spec(name).weights.file_name in shown.err
+    assert weights_status(name).source.file_name in shown.err
     assert str(tmp_path / "weights") in shown.err
 
 

@@ -5,6 +5,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,6 +79,12 @@ class TestKey:
     def test_everything_counts(self, change):
         fields = {name: getattr(KEY, name) for name in KEY.__slots__}
         assert FeatureKey(**fields | change).digest != KEY.digest
+
+    def test_keys_of_stores_that_exist_stay(self):
+        """Another digest would have every store computed again: change it only with the schema version."""
+        anchored = replace(KEY, plan=ClipPlan(anchor="event"), event_start_seconds=1.0)
+        assert KEY.digest == "d7fb7d1c8e0fdcd79274112016647320"
+        assert anchored.digest == "c121333f35baecc8addfa4cfbe07db99"
 
     def test_the_whole_picture_is_no_region(self):
         fields = {name: getattr(KEY, name) for name in KEY.__slots__}

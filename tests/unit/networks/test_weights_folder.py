@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from semioscope.core.errors import ConfigError, StoreError, WeightsError
-from semioscope.networks import BACKBONES, BackboneEntry, WeightsSource, load
+from semioscope.networks import BACKBONES, DETECTORS, BackboneEntry, WeightsSource, load
 from semioscope.networks import weights as manager
 from semioscope.networks.backbones.r2plus1d_network import R2Plus1D
 from semioscope.networks.checkpoints import read_checkpoint, tensors_digest
@@ -391,7 +391,8 @@ def test_a_broken_record_is_found(tiny, folder, record, message) -> None:
 
 def test_the_list_names_every_backbone_and_what_to_do(tiny) -> None:
     by_name = {status.name: status for status in manager.list_weights()}
-    assert set(by_name) == set(BACKBONES)
+    published = {name for name, entry in DETECTORS.items() if entry.spec.weights is not None}
+    assert set(by_name) == set(BACKBONES) | published
     assert by_name["motion"].state == "none needed"
     assert by_name["resnet34"].state == "absent"
     assert "resnet34-b627a593.pth" in by_name["resnet34"].message

@@ -29,9 +29,16 @@ def plan(event="e1", **options):
     return CropPlan(**{"event_id": event, "recording_id": "r1", "box": BOX} | options)
 
 
+class Everywhere:
+    """A detector that finds bed and person wherever it looks."""
+
+    def detect(self, picture):
+        return [Detection(label=label, score=0.9, box=WHOLE) for label in ("bed", "person")]
+
+
 @pytest.mark.parametrize("name", CROPPERS)
 def test_every_cropper_gives_an_accepted_plan(name):
-    made = cropper(name)("e1", recording(region=BOX), np.zeros((9, 16, 3), np.uint8), None)
+    made = cropper(name)("e1", recording(region=BOX), np.zeros((9, 16, 3), np.uint8), Everywhere())
     assert (made.event_id, made.recording_id, made.origin, made.status) == ("e1", "r1", "auto", "accepted")
 
 
@@ -77,13 +84,15 @@ def test_planes_come_back_exactly(tmp_path, axis, lower_slope, upper_slope, inte
     plans = [
         plan("e1", planes=planes),
         plan("e2", planes=planes, status="flagged", depth_reason="52 % of the depth is missing."),
-        plan("e3", depth_reason="The frame holds no depth at all."),
+        plan("e3", depth_reason="The frame holds no depth at all.", box_reason="No bed."),
     ]
     path = tmp_path / "crops.tsv"
     path.unlink(missing_ok=True)
     write_crops(path, plans)
     got = read_crops(path)
-    assert [(p.planes, p.depth_reason) for p in got] == [(p.planes, p.depth_reason) for p in plans]
+    assert [(p.planes, p.depth_reason, p.box_reason) for p in got] == [
+        (p.planes, p.depth_reason, p.box_reason) for p in plans
+    ]
     assert [p.accepted_planes for p in got] == [planes, None, None]
     before = path.read_bytes()
     assert write_crops(path, []) == got

@@ -1,0 +1,196 @@
+"""``semioscope crop``: plan what part of the picture is used, look at the plans, decide on them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from semioscope.cli.options import ProgressOption, WorkersOption
+from semioscope.cli.saying import say, say_next
+
+if TYPE_CHECKING:
+    from semioscope.preprocess import CropPlan
+
+EXIT_PROBLEMS = 1
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_show_locals=False)
+
+CohortArgument = Annotated[Path, typer.Argument(help="Cohort folder.", metavar="COHORT")]
+EventsOption = Annotated[
+    list[str] | None, typer.Option("--event", help="Only this seizure; repeat it.", metavar="ID")
+]
+
+
+@app.command("plan", help="Find the crop of every seizure and write crops.tsv.")
+def plan(
+    cohort: CohortArgument,
+    cropper: Annotated[
+        str, typer.Option(help="depth_box, depth, box, montage or identity.", metavar="NAME")
+    ] = "depth_box",
+    detector: Annotated[
+        str,
+        typer.Option(
+            help="Finds bed and person: maskrcnn, fasterrcnn_mobilenet, own or recorded.", metavar="NAME"
+        ),
+    ] = "maskrcnn",
+    weights: Annotated[
+        str,
+        typer.Option(help="Of the detector: pretrained, random (trials only) or a file.", metavar="WHICH"),
+    ] = "pretrained",
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="Leave out the check whether depth crops cut the patient.")
+    ] = False,
+    event: EventsOption = None,
+    workers: WorkersOption = 1,
+    progress: ProgressOption = "auto",
+) -> None:
+    """Plan the crops of a cohort. Rows that were made by hand stay as they are."""
+    from semioscope.cohort import read_cohort
+    from semioscope.core.progress import make_progress
+    from semioscope.preprocess.crop_finding import crop_method
+    from semioscope.preprocess.crop_plans import crop_events, make_crop_plans
+
+    display = make_progress(progress)
+    read = read_cohort(cohort)
+    events = crop_events(read, event)
+    eye = None
+    if crop_method(cropper).needs_detector:
+        from semioscope.networks.detectors import load_detector
+
+        eye = load_detector(detector, weights=weights, progress=display)
+        for note in getattr(eye, "notes", ()):
+            display.message(note, level="warning")
+    done = make_crop_plans(
+        read, events, method=cropper, detector=eye, check=not no_check, workers=workers, progress=display
+    )
+    if done.plans:
+        print(_table(done.plans))
+        print()
+    say(_counts(done.plans, num_kept=done.num_kept))
+    for flagged in done.flagged:
+        why = " ".join(filter(None, (flagged.depth_reason, flagged.box_reason)))
+        say(
+            f"Flagged: {flagged.event_id} in {flagged.recording_id}: {why or 'no reason stands in crops.tsv.'}"
+        )
+    for failure in done.failures:
+        say(f"No plan: {failure.event_id} in {failure.recording_id}: {failure.message}")
+    if done.flagged:
+        print("Flagged plans keep the raw picture until somebody decides on them.")
+    if done.plans:
+        say_next(f"semioscope crop sheet {cohort}")
+    if done.failures:
+        say(f"Mend the recordings without a plan (semioscope cohort check {cohort}), then plan again.")
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+@app.command("explain", help="Draw the depth crop of one seizure step by step.")
+def explain(
+    cohort: CohortArgument,
+    event: Annotated[str, typer.Argument(help="Which seizure.", metavar="EVENT")],
+    recording: Annotated[
+        str | None,
+        typer.Option(help="Which recording of it [default: the first].", metavar="ID"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Figure, .svg or .png [default: COHORT/derived/crops/depth-crop-EVENT.svg].", metavar="FILE"
+        ),
+    ] = None,
+) -> None:
+    """Draw what the depth crop measures and concludes."""
+    from semioscope.cohort import read_cohort
+    from semioscope.report.crop_pages import write_explanation
+
+    told = write_explanation(read_cohort(cohort), event, recording_id=recording, out=out)
+    say(told.verdict)
+    print(f"Wrote {told.path}.")
+    say_next(f"semioscope crop sheet {cohort}")
+
+
+@app.command("sheet", help="Make the page on which a person looks at the plans and decides.")
+def sheet(
+    cohort: CohortArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Page [default: COHORT/derived/crops/sheet.html].", metavar="FILE")
+    ] = None,
+    event: EventsOption = None,
+    progress: ProgressOption = "auto",
+) -> None:
+    """Make the contact sheet of the plans in crops.tsv."""
+    from semioscope.cohort import read_cohort
+    from semioscope.core.progress import make_progress
+    from semioscope.report.crop_pages import write_sheet
+
+    done = write_sheet(read_cohort(cohort), names=event, out=out, progress=make_progress(progress))
+    for failure in done.failures:
+        say(f"Not shown: {failure.event_id} in {failure.recording_id}: {failure.message}")
+    for event_id, recording_id in done.unplanned:
+        say(f"Not shown: {event_id} in {recording_id} has no plan; semioscope crop plan makes one.")
+    say(
+        f"Wrote {done.path}: {_count(done.num_shown, 'plan')}, {done.num_flagged} flagged. It shows patients."
+    )
+    print("Open it in a browser, decide, and download the decisions.")
+    say_next(f"semioscope crop apply crop-decisions.json {cohort}")
+    if done.failures or done.unplanned:
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+@app.command("apply", help="Write the decisions of a contact sheet into crops.tsv.")
+def apply(
+    file: Annotated[Path, typer.Argument(help="The file that the sheet downloads.", metavar="FILE")],
+    cohort: CohortArgument,
+) -> None:
+    """Apply decisions, all or none; what they say survives every later plan."""
+    from semioscope.cohort import read_cohort
+    from semioscope.preprocess.crop_decisions import apply_decisions
+    from semioscope.preprocess.crop_plans import crop_events
+
+    read = read_cohort(cohort)
+    events = crop_events(read)
+    done = apply_decisions(read, events, file)
+    for change in done.changes:
+        say(change)
+    say(
+        f"{_count(len(done.changes), 'row')} of crops.tsv changed, {done.num_unchanged} stood so already. "
+        + _counts(done.plans, num_kept=0)
+    )
+    views = {(event.event_id, view.recording_id) for event in events for view in event.views}
+    planned = {(plan.event_id, plan.recording_id): plan.status for plan in done.plans}
+    if not views <= set(planned):
+        say_next(f"semioscope crop plan {cohort}")
+    elif any(planned[key] == "flagged" for key in views):
+        say_next(f"semioscope crop sheet {cohort}")
+    else:
+        say_next(f"semioscope cohort check {cohort}")
+
+
+def _table(plans: "tuple[CropPlan, ...]") -> str:
+    """Return the plans as text in columns."""
+    rows = [("event", "recording", "status", "origin", "depth", "box (left top right bottom)")]
+    for each in plans:
+        planes = "-" if each.planes is None else f"along {each.planes.axis}"
+        edges = "-"
+        if each.box is not None:
+            right, bottom = each.box.x + each.box.width, each.box.y + each.box.height
+            edges = f"{each.box.x:.2f} {each.box.y:.2f} {right:.2f} {bottom:.2f}"
+        rows.append((each.event_id, each.recording_id, each.status, each.origin, planes, edges))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _counts(plans: "tuple[CropPlan, ...]", *, num_kept: int) -> str:
+    from collections import Counter
+
+    states = Counter(each.status for each in plans)
+    told = ", ".join(f"{states[name]} {name}" for name in ("accepted", "flagged", "rejected") if states[name])
+    text = f"{_count(len(plans), 'plan')}{f': {told}' if told else ''}."
+    if num_kept:
+        text += f" {num_kept} made by hand before {'stays' if num_kept == 1 else 'stay'} as written."
+    return text
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,165 @@
+"""Pictures with boxes that a person (or a synthetic cohort) drew: what a detector is trained and measured on.
+
+Files: COCO JSON, as annotation programs export it: ``images`` (``id file_name width height``), ``annotations``
+(``image_id category_id bbox``, the box as left, top, width and height in pixels) and ``categories`` (``id name``).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+
+from semioscope.core.errors import CohortError, StoreError
+from semioscope.core.files import read_json, write_json
+from semioscope.core.records import Region
+from semioscope.networks.detections import clipped_detection
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledBox:
+    """What is where in a picture.
+
+    Args:
+        label: Such as ``person`` or ``bed``.
+        box: In fractions of the picture.
+    """
+
+    label: str
+    box: Region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureBoxes:
+    """The boxes of one picture of a file of boxes.
+
+    Args:
+        file_name: Of the picture, relative to wherever the pictures are.
+        width: In pixels.
+        height: In pixels.
+        boxes: None are allowed: a picture without anything to find.
+    """
+
+    file_name: str
+    width: int
+    height: int
+    boxes: tuple[LabelledBox, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DetectorExample:
+    """A picture to train on.
+
+    Args:
+        picture: RGB.
+        boxes: What is in it.
+    """
+
+    picture: UInt8[np.ndarray, "height width 3"]
+    boxes: tuple[LabelledBox, ...]
+
+
+def pixel_edges(boxes: Sequence[LabelledBox], *, width: int, height: int) -> Float64[np.ndarray, "num 4"]:
+    """Return left, top, right and bottom of boxes, in pixels of a picture, not rounded."""
+    edges = [
+        (item.box.x, item.box.y, item.box.x + item.box.width, item.box.y + item.box.height) for item in boxes
+    ]
+    scale = np.array([width, height, width, height], dtype=np.float64)
+    return np.array(edges, dtype=np.float64).reshape(-1, 4) * scale
+
+
+def read_coco(path: Path) -> list[PictureBoxes]:
+    """Return the pictures and boxes of a COCO JSON file, in its order. Crowd annotations are left out.
+
+    Boxes are cut at the edges of their picture.
+
+    Raises:
+        CohortError: If the file is not COCO JSON, or boxes are not valid; the message names the annotations.
+    """
+    try:
+        content = read_json(path)
+    except StoreError as err:
+        raise CohortError(str(err)) from err
+    parts = ("images", "annotations", "categories")
+    if not isinstance(content, dict) or not all(isinstance(content.get(part), list) for part in parts):
+        msg = (
+            f"{path} must be COCO JSON with the lists images, annotations and categories. Export it as COCO."
+        )
+        raise CohortError(msg)
+    try:
+        names = {item["id"]: str(item["name"]) for item in content["categories"]}
+        images = {item["id"]: item for item in content["images"]}
+        sizes = {key: (int(item["width"]), int(item["height"])) for key, item in images.items()}
+        file_names = {key: str(item["file_name"]) for key, item in images.items()}
+    except (KeyError, TypeError, ValueError) as err:
+        msg = f"{path}: images need id, file_name, width and height, categories id and name; {err!r} is at fault."
+        raise CohortError(msg) from err
+    found: dict[Any, list[LabelledBox]] = {key: [] for key in images}
+    problems = []
+    for number, item in enumerate(content["annotations"], start=1):
+        try:
+            if not item.get("iscrowd"):
+                size = sizes[item["image_id"]]
+                found[item["image_id"]].append(_labelled_box(names[item["category_id"]], item["bbox"], size))
+        except (KeyError, TypeError, ValueError, AttributeError) as err:
+            said = f"{err} is missing or unknown" if isinstance(err, KeyError) else str(err)
+            problems.append(f"annotation {number}: {said}")
+    if problems:
+        more = f" and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""
+        msg = f"{path}: {'; '.join(problems[:_MOST_NAMED])}{more}. Correct them and export again."
+        raise CohortError(msg)
+    return [
+        PictureBoxes(
+            file_name=file_names[key], width=sizes[key][0], height=sizes[key][1], boxes=tuple(found[key])
+        )
+        for key in images
+    ]
+
+
+def write_coco(path: Path, pictures: Iterable[PictureBoxes]) -> None:
+    """Write pictures and boxes as COCO JSON; categories are numbered from 1 in the order of their names."""
+    listed = list(pictures)
+    names = sorted({item.label for picture in listed for item in picture.boxes})
+    annotations: list[dict[str, object]] = []
+    for number, picture in enumerate(listed, start=1):
+        edges = pixel_edges(picture.boxes, width=picture.width, height=picture.height)
+        for item, (left, top, right, bottom) in zip(picture.boxes, edges.tolist(), strict=True):
+            width, height = right - left, bottom - top
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": names.index(item.label) + 1,
+                    "bbox": [left, top, width, height],
+                    "area": width * height,
+                    "iscrowd": 0,
+                }
+            )
+    images = [
+        {"id": number, "file_name": picture.file_name, "width": picture.width, "height": picture.height}
+        for number, picture in enumerate(listed, start=1)
+    ]
+    categories = [{"id": number, "name": name} for number, name in enumerate(names, start=1)]
+    write_json(path, {"images": images, "annotations": annotations, "categories": categories})
+
+
+def labels_of(examples: Iterable[DetectorExample | PictureBoxes]) -> tuple[str, ...]:
+    """Return every label of pictures once, sorted."""
+    return tuple(sorted({item.label for example in examples for item in example.boxes}))
+
+
+def _labelled_box(label: str, bbox: Any, size: tuple[int, int]) -> LabelledBox:
+    if not isinstance(bbox, Sequence) or len(bbox) != 4:
+        msg = f"bbox must be left, top, width and height in pixels, got {bbox!r}"
+        raise ValueError(msg)
+    left, top, width, height = (float(number) for number in bbox)
+    edges = (left / size[0], top / size[1], (left + width) / size[0], (top + height) / size[1])
+    found = clipped_detection(label, 1.0, edges)
+    if found is None:
+        msg = f"bbox {bbox!r} lies outside of its picture ({size[0]} x {size[1]})"
+        raise ValueError(msg)
+    return LabelledBox(label=label, box=found.box)

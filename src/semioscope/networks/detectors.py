@@ -1,0 +1,297 @@
+"""The catalogue of detectors: one dictionary. Reading it loads no network library.
+
+Weights: torchvision COCO_V1 (BSD-3-Clause; COCO annotations are CC BY 4.0). Label 1 of the 91 is a person, 65 a
+bed. Nothing else is downloaded: the published file holds the whole network.
+
+References:
+    Karácsony et al. (2020, section 3.3.1; 2022) find bed and person with Mask R-CNN trained on COCO, in Keras
+    (W. Abdulla, 2017). Differs: torchvision's network and weights. Masks are not used, and not computed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import UInt8
+
+from semioscope.core.errors import ConfigError, unknown_name
+from semioscope.core.progress import Progress
+from semioscope.networks.backbones import Translate
+from semioscope.networks.detections import Detection, Detector, clipped_detection
+from semioscope.networks.detector_networks import (
+    build_fasterrcnn_mobilenet,
+    build_maskrcnn,
+    empty_network,
+    fill_network,
+    fill_random,
+    translate_published,
+)
+from semioscope.networks.spec import WeightsSource
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_BASE = "https://download.pytorch.org/models/"
+_NUM_COCO = 91
+COCO_LABELS: Mapping[int, str] = {1: "person", 65: "bed"}
+"""The labels of COCO that are used here; its other things are not reported."""
+_MASKRCNN = "He et al. (2017), Mask R-CNN, ICCV"
+_FASTERRCNN = "Ren et al. (2015), Faster R-CNN, NeurIPS; Howard et al. (2019), MobileNetV3, ICCV"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorSpec:
+    """What a detector is. Plain data; listing specs loads no network.
+
+    Args:
+        name: Key in ``DETECTORS``.
+        labels: What it finds, by number; empty where its file says it.
+        num_parameters: Trainable numbers; 0 where its file decides.
+        weights: Where the published weights come from; None when there are none.
+        paper: What to cite; empty where the user knows.
+        preprocessing: What happens to a picture, in words.
+    """
+
+    name: str
+    labels: Mapping[int, str] = field(default_factory=dict)
+    num_parameters: int = 0
+    weights: WeightsSource | None = None
+    paper: str = ""
+    preprocessing: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    weights: str | Path
+    seed: int
+    progress: Progress | None
+
+
+@runtime_checkable
+class _Loader(Protocol):
+    def __call__(self, entry: "DetectorEntry", options: _Options, /) -> Detector: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorEntry:
+    """A detector of the catalogue.
+
+    Args:
+        spec: What it is.
+        load: Makes it ready to run.
+        build: Makes its network without weights, in evaluation mode; None where a file decides.
+        translate: Reads the published forms of its weights.
+    """
+
+    spec: DetectorSpec
+    load: _Loader
+    build: "Callable[[], nn.Module] | None" = None
+    translate: Translate | None = None
+
+
+class NetworkDetector:
+    """A detector that is a network of torchvision, on a usable graphics card or on the CPU, in single precision.
+
+    Args:
+        module: In evaluation mode, on the CPU; taken over.
+        labels: What to report, by number.
+        weights_hash: Names the weights.
+        notes: Sentences that a user should read.
+    """
+
+    engine = "torch"
+
+    def __init__(
+        self,
+        module: "nn.Module",
+        *,
+        labels: Mapping[int, str],
+        weights_hash: str,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        from semioscope.networks.accelerator import find_accelerator
+
+        self.labels, self.weights_hash, self.notes = dict(labels), weights_hash, notes
+        self.device = "cuda" if find_accelerator().usable else "cpu"
+        self._module = module.eval().requires_grad_(False).to(self.device)
+
+    def detect(self, picture: UInt8[np.ndarray, "height width 3"]) -> Sequence[Detection]:
+        """Return what is seen in an RGB picture, best first; labels that are not reported are left out."""
+        import torch
+
+        height, width = picture.shape[:2]
+        values = np.ascontiguousarray(picture.transpose(2, 0, 1)).astype(np.float32) / np.float32(255)
+        exact = torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+        )
+        with exact, torch.inference_mode():
+            answer = self._module([torch.from_numpy(values).to(self.device)])[0]
+        edges = answer["boxes"].double().cpu().numpy() / np.array([width, height, width, height])
+        found = []
+        for number, score, (left, top, right, bottom) in zip(
+            answer["labels"].tolist(), answer["scores"].tolist(), edges.tolist(), strict=True
+        ):
+            if number in self.labels and left < right and top < bottom:
+                item = clipped_detection(
+                    self.labels[number], min(max(score, 0.0), 1.0), (left, top, right, bottom)
+                )
+                found += [] if item is None else [item]
+        return sorted(found, key=lambda item: -item.score)
+
+
+def load_detector(
+    name: str,
+    *,
+    weights: str | Path = "pretrained",
+    engine: str = "auto",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Detector:
+    """Return a detector that is ready to run.
+
+    Args:
+        name: A key of ``DETECTORS``.
+        weights: ``pretrained`` (fetched on first use), ``random`` (seeded; for tests, never for results), or the
+            path of a file: weights (``maskrcnn``, ``fasterrcnn_mobilenet``), a trained detector with its JSON
+            (``own``), recorded detections (``recorded``).
+        engine: ``auto`` or ``torch``: detectors run in PyTorch, on a usable graphics card or on the CPU.
+        seed: Of random weights.
+        progress: Where a download reports to.
+
+    Raises:
+        ConfigError: If a name is not valid, or a file is needed and not given.
+        WeightsError: If weights are absent, damaged or of another network.
+        CohortError: If recorded detections are not valid.
+        StoreError: If the weights folder cannot be written.
+    """
+    if name not in DETECTORS:
+        raise ConfigError(unknown_name("detector", name, DETECTORS))
+    if engine not in ("auto", "torch"):
+        msg = f"Detectors run on the engine torch (or auto), got {engine!r}. Leave the engine out."
+        raise ConfigError(msg)
+    entry = DETECTORS[name]
+    return entry.load(entry, _Options(weights=weights, seed=seed, progress=progress))
+
+
+def _load_published(entry: DetectorEntry, options: _Options) -> Detector:
+    from semioscope.networks.checkpoints import expected_shapes, is_checkpoint, read_state, tensors_digest
+    from semioscope.networks.weights import load_weights
+
+    spec, build = entry.spec, entry.build
+    if build is None:
+        msg = f"{spec.name} has no network."
+        raise TypeError(msg)
+    notes: tuple[str, ...] = ()
+    if options.weights == "pretrained":  # before the network is made: what is missing is said at once
+        state, weights_hash = load_weights(spec.name, progress=options.progress)
+        module = empty_network(build)
+        fill_network(module, state)
+    elif options.weights == "random":
+        module = empty_network(build)
+        weights_hash = fill_random(module, name=spec.name, seed=options.seed)
+        notes = (f"{spec.name} has random weights (seed {options.seed}): its boxes mean nothing.",)
+    else:
+        path = Path(options.weights).expanduser()
+        if not is_checkpoint(path):
+            msg = (
+                f"weights of {spec.name} must be 'pretrained', 'random' or a file that exists, got "
+                f"{str(options.weights)!r}. Check the path."
+            )
+            raise ConfigError(msg)
+        module = empty_network(build)
+        state = read_state(path, expected_shapes(module), network=spec.name, translate=entry.translate)
+        fill_network(module, state)
+        weights_hash = tensors_digest(state)
+    heads = getattr(module, "roi_heads", None)
+    if heads is not None:
+        heads.mask_roi_pool = None  # boxes do not depend on masks, and these take time
+    return NetworkDetector(module, labels=spec.labels, weights_hash=weights_hash, notes=notes)
+
+
+def _load_own(entry: DetectorEntry, options: _Options) -> Detector:
+    from semioscope.networks.detector_files import DetectorDesign, read_detector
+
+    if options.weights == "random":
+        design = DetectorDesign()
+        module = empty_network(design.build)
+        weights_hash = fill_random(module, name=entry.spec.name, seed=options.seed)
+        notes = (f"own has random weights (seed {options.seed}): its boxes mean nothing.",)
+        return NetworkDetector(
+            module, labels=dict(enumerate(design.labels, start=1)), weights_hash=weights_hash, notes=notes
+        )
+    file = read_detector(_file(entry, options, "NAME.safetensors of a trained detector"))
+    module = empty_network(file.design.build)
+    fill_network(module, file.state)
+    labels = dict(enumerate(file.design.labels, start=1))
+    return NetworkDetector(module, labels=labels, weights_hash=file.weights_hash)
+
+
+def _load_recorded(entry: DetectorEntry, options: _Options) -> Detector:
+    from semioscope.networks.detector_recorded import read_recorded
+
+    return read_recorded(_file(entry, options, "a JSON file of detections by event and recording"))
+
+
+def _file(entry: DetectorEntry, options: _Options, what: str) -> Path:
+    if options.weights in ("pretrained", "random"):
+        msg = (
+            f"The detector {entry.spec.name} needs a file ({what}), got {str(options.weights)!r}. Give its path "
+            "as weights."
+        )
+        raise ConfigError(msg)
+    return Path(options.weights).expanduser()
+
+
+def _published(
+    name: str, file_name: str, *, num_parameters: int, paper: str, preprocessing: str
+) -> DetectorSpec:
+    return DetectorSpec(
+        name=name,
+        labels=COCO_LABELS,
+        num_parameters=num_parameters,
+        weights=WeightsSource(
+            name=name,
+            url=_BASE + file_name,
+            file_name=file_name,
+            sha256_prefix=file_name.rsplit("-", 1)[1].removesuffix(".pth"),
+            licence="BSD-3-Clause (torchvision); annotations of COCO: CC BY 4.0",
+            origin="COCO train2017, torchvision COCO_V1",
+            paper=paper,
+        ),
+        paper=paper,
+        preprocessing=preprocessing,
+    )
+
+
+_NORMALISED = "values to [0, 1], then mean and standard deviation of ImageNet"
+DETECTORS: dict[str, DetectorEntry] = {
+    "maskrcnn": DetectorEntry(
+        spec=_published(
+            "maskrcnn",
+            "maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth",
+            num_parameters=44_401_393,
+            paper=_MASKRCNN,
+            preprocessing=f"one RGB picture, shorter side to 800 and longer to at most 1333 pixels, {_NORMALISED}",
+        ),
+        load=_load_published,
+        build=partial(build_maskrcnn, _NUM_COCO),
+        translate=translate_published,
+    ),
+    "fasterrcnn_mobilenet": DetectorEntry(
+        spec=_published(
+            "fasterrcnn_mobilenet",
+            "fasterrcnn_mobilenet_v3_large_320_fpn-907ea3f9.pth",
+            num_parameters=19_386_354,
+            paper=_FASTERRCNN,
+            preprocessing=f"one RGB picture, shorter side to 320 and longer to at most 640 pixels, {_NORMALISED}",
+        ),
+        load=_load_published,
+        build=partial(build_fasterrcnn_mobilenet, _NUM_COCO, frozen=True),
+        translate=translate_published,
+    ),
+    "own": DetectorEntry(spec=DetectorSpec(name="own"), load=_load_own),
+    "recorded": DetectorEntry(spec=DetectorSpec(name="recorded"), load=_load_recorded),
+}

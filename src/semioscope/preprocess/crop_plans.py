@@ -1,0 +1,178 @@
+"""Crop plans for the events of a cohort: one per event and recording.
+
+A recording that cannot be read is listed and the others go on. What a person wrote into ``crops.tsv`` is never
+overwritten.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from semioscope.cohort import Cohort
+from semioscope.core.errors import CohortError, SemioscopeError, StoreError, unknown_name
+from semioscope.core.files import digest
+from semioscope.core.formats import CROPS
+from semioscope.core.progress import Progress, QuietProgress
+from semioscope.core.records import Event, EventView
+from semioscope.execution import Unit, make_executor, run_stage
+from semioscope.networks.detections import Detector, EventDetector
+from semioscope.preprocess.box_crop import BoxCropConfig
+from semioscope.preprocess.crop_finding import CropChoice, crop_method, plan_crop
+from semioscope.preprocess.crop_frames import recording_window
+from semioscope.preprocess.crops import CropPlan, read_crops, write_crops
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CropFailure:
+    """An event for which no plan could be made, and why."""
+
+    event_id: str
+    recording_id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CropPlanning:
+    """What became of the events.
+
+    Args:
+        plans: As ``crops.tsv`` holds them now, of the events that were asked for, sorted by event and recording.
+        failures: Events without a plan.
+        num_kept: Plans that a person had made before, and that stayed.
+    """
+
+    plans: tuple[CropPlan, ...]
+    failures: tuple[CropFailure, ...] = ()
+    num_kept: int = 0
+
+    @property
+    def flagged(self) -> tuple[CropPlan, ...]:
+        """The plans that wait for a person."""
+        return tuple(plan for plan in self.plans if plan.status == "flagged")
+
+
+def crop_events(cohort: Cohort, names: Sequence[str] | None = None) -> tuple[Event, ...]:
+    """Return the seizures of a cohort as events to plan crops for, without the views that are not used.
+
+    Args:
+        cohort: The cohort.
+        names: Only these; None for all.
+
+    Raises:
+        CohortError: If one of the names is none of a seizure.
+    """
+    events = {
+        seizure.seizure_id: Event(
+            event_id=seizure.seizure_id,
+            patient_id=seizure.patient_id,
+            y_true=None,
+            views=tuple(view for view in seizure.views if view.use != "no"),
+        )
+        for seizure in cohort.seizures
+    }
+    for name in names or ():
+        if name not in events:
+            raise CohortError(unknown_name("event", name, events))
+    return tuple(event for name, event in events.items() if event.views and (not names or name in names))
+
+
+def make_crop_plans(
+    cohort: Cohort,
+    events: Iterable[Event],
+    *,
+    method: str = "depth_box",
+    detector: Detector | EventDetector | None = None,
+    box: BoxCropConfig | None = None,
+    check: bool = True,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> CropPlanning:
+    """Make the crop plans of events and write them to the ``crops.tsv`` of the cohort.
+
+    Args:
+        cohort: The cohort; its streams are opened at the begin of each event only.
+        events: For which.
+        method: A key of ``CROP_METHODS``.
+        detector: Finds people and beds, for the methods that need it; it works in this process.
+        box: How the box is made; None: as in the method's paper.
+        check: Whether depth crops are flagged that seem to cut the patient, on five frames of the event.
+        workers: Processes, where there is no detector.
+        progress: Where it is reported.
+
+    Raises:
+        ConfigError: If there is no such method, or it needs a detector.
+        CohortError: If ``crops.tsv`` is there and not valid.
+        StoreError: If the table cannot be written.
+    """
+    choice = CropChoice(method=method, detector=detector, box=box, check=check)
+    path = cohort.folder / CROPS.file
+    by_hand = {_key(plan) for plan in (read_crops(path) if path.exists() else ()) if plan.origin == "manual"}
+    wanted: dict[str, list[tuple[str, EventView]]] = {}
+    keys = set()
+    for event in events:
+        for view in event.views:
+            keys.add((event.event_id, view.recording_id))
+            if (event.event_id, view.recording_id) not in by_hand:
+                wanted.setdefault(view.recording_id, []).append((event.event_id, view))
+    units = [
+        Unit(
+            name=name,
+            key=digest([name]),
+            payload={
+                "cohort": cohort, "recording": cohort.recording(name), "events": views, "choice": choice,
+            },
+            weight=float(len(views)),
+        )
+        for name, views in wanted.items()
+    ]  # fmt: skip
+    result = run_stage(
+        "crop plans",
+        plan_recording,
+        units,
+        ledger=None,
+        executor=make_executor("local", workers=workers if detector is None else 1),
+        progress=progress or QuietProgress(),
+        unit_name="events",
+    )
+    outcomes = [outcome for unit in result.done for outcome in unit.value]
+    failures = [outcome for outcome in outcomes if isinstance(outcome, CropFailure)]
+    for unit in result.failed:
+        failures += [
+            CropFailure(event_id=event_id, recording_id=unit.unit.name, message=unit.message)
+            for event_id, _ in unit.unit.payload["events"]
+        ]
+    plans = [outcome for outcome in outcomes if isinstance(outcome, CropPlan)]
+    standing = write_crops(path, plans) if plans else (read_crops(path) if path.exists() else [])
+    return CropPlanning(
+        plans=tuple(plan for plan in standing if _key(plan) in keys),
+        failures=tuple(sorted(failures, key=lambda failure: (failure.event_id, failure.recording_id))),
+        num_kept=len(by_hand & keys),
+    )
+
+
+def plan_recording(work: dict[str, Any]) -> list[CropPlan | CropFailure]:
+    """Return the plans of the events of one recording; what fails is in their place."""
+    cohort, recording, choice = work["cohort"], work["recording"], work["choice"]
+    method = crop_method(choice.method)
+    if method.uses_depth and recording.depth_path is None:
+        msg = (
+            f"Recording {recording.recording_id} must have depth for the cropper {choice.method}, but its "
+            "depth_path in recordings.tsv is n/a. Write the path of its depth, or use the cropper box."
+        )
+        raise CohortError(msg)
+    window = recording_window(cohort, recording) if method.needs_detector else None
+    outcomes: list[CropPlan | CropFailure] = []
+    for event_id, view in work["events"]:
+        try:
+            outcomes.append(plan_crop(cohort, recording, event_id, view, choice, window=window))
+        except StoreError:
+            raise
+        except SemioscopeError as err:
+            outcomes.append(
+                CropFailure(event_id=event_id, recording_id=recording.recording_id, message=str(err))
+            )
+    return outcomes
+
+
+def _key(plan: CropPlan) -> tuple[str, str]:
+    return plan.event_id, plan.recording_id

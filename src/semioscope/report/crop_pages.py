@@ -1,0 +1,114 @@
+"""The two things to look at before crops are used: the sheet of all plans, and the steps of one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from semioscope.cohort import Cohort
+from semioscope.core.errors import CohortError, ConfigError, VideoError, unknown_name
+from semioscope.core.files import write_bytes, write_text
+from semioscope.core.formats import CROPS
+from semioscope.core.progress import Progress
+from semioscope.preprocess.crop_finding import find_depth_crop
+from semioscope.preprocess.crop_frames import open_event
+from semioscope.preprocess.crop_plans import crop_events
+from semioscope.preprocess.crops import read_crops
+from semioscope.report.contact_sheet import ContactSheet, write_contact_sheet
+from semioscope.report.crop_explain import explain_figure, explain_png
+
+PLACE = Path("derived", "crops")
+"""Where the pages go in a cohort, unless said otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A figure that was written, and what it says first."""
+
+    path: Path
+    verdict: str
+
+
+def write_sheet(
+    cohort: Cohort,
+    *,
+    names: list[str] | None = None,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> ContactSheet:
+    """Write the contact sheet of the plans in the ``crops.tsv`` of a cohort.
+
+    Args:
+        cohort: The cohort.
+        names: Only these seizures; None for all.
+        out: The page; None: ``derived/crops/sheet.html`` in the cohort.
+        progress: Where it is reported.
+
+    Raises:
+        CohortError: If there is no ``crops.tsv``, it is not valid, or a seizure does not exist.
+        StoreError: If the page cannot be written.
+    """
+    events = crop_events(cohort, names)
+    table = cohort.folder / CROPS.file
+    if not table.exists():
+        msg = f"{CROPS.file} must exist before a sheet is made of it. Run semioscope crop plan {cohort.folder} first."
+        raise CohortError(msg)
+    path = out or cohort.folder / PLACE / "sheet.html"
+    return write_contact_sheet(cohort, events, read_crops(table), path, progress=progress)
+
+
+def write_explanation(
+    cohort: Cohort,
+    event_id: str,
+    *,
+    recording_id: str | None = None,
+    out: Path | None = None,
+    check: bool = True,
+) -> Explanation:
+    """Draw the depth crop of one event, made anew from its first frame.
+
+    Args:
+        cohort: The cohort.
+        event_id: Which seizure.
+        recording_id: In which recording; None: the first that has depth.
+        out: ``.svg`` or ``.png``; None: ``derived/crops/depth-crop-EVENT.svg`` in the cohort.
+        check: Whether it is checked that the patient is not cut, as for a plan.
+
+    Raises:
+        CohortError: If there is no such event, or it has no recording with depth.
+        ConfigError: If the file has another suffix.
+        VideoError: If the streams cannot be read.
+    """
+    path = out or cohort.folder / PLACE / f"depth-crop-{event_id}.svg"
+    if path.suffix not in (".svg", ".png"):
+        msg = f"The figure must be a .svg or a .png file, got {path.name}. Give it another name."
+        raise ConfigError(msg)
+    (event,) = crop_events(cohort, [event_id]) or (None,)
+    views = {view.recording_id: view for view in event.views} if event is not None else {}
+    if recording_id is not None and recording_id not in views:
+        raise CohortError(unknown_name(f"recording of event {event_id}", recording_id, views))
+    with_depth = [
+        name for name in views
+        if cohort.recordings[name].depth_path is not None and recording_id in (None, name)
+    ]  # fmt: skip
+    if not with_depth:
+        msg = (
+            f"Event {event_id} must have a recording with depth, but has none. Write depth_path into "
+            "recordings.tsv, or choose another event."
+        )
+        raise CohortError(msg)
+    recording = cohort.recordings[with_depth[0]]
+    with open_event(cohort, recording, views[with_depth[0]].interval) as frames:
+        first, plan = find_depth_crop(frames, check=check)
+    if plan is None or first.frame is None or first.frame.depth is None or first.frame.picture is None:
+        msg = f"Event {event_id} cannot be explained: {first.reason} Check the two files."
+        raise VideoError(msg)
+    subject = event_id if len(views) == 1 else f"{event_id} in {recording.recording_id}"
+    depth, infrared = first.frame.depth, first.frame.picture
+    if path.suffix == ".svg":
+        write_text(path, explain_figure(depth, infrared, plan, name="depth-crop", subject=subject))
+    else:
+        write_bytes(path, explain_png(depth, infrared, plan, subject=subject))
+    found = "Nothing is cropped." if plan.planes is None else (
+        f"{100 * plan.kept_fraction:.0f} % of the picture lies between the planes."
+    )  # fmt: skip
+    doubt = f" Flagged: {plan.reason}" if plan.reason else ""
+    return Explanation(path=path, verdict=f"{subject}: {plan.status}. {found}{doubt}")

@@ -1,0 +1,142 @@
+"""From raw streams to accepted crops with the command line: plan, look, decide, apply, plan again."""
+
+import re
+
+import pytest
+from depth_cohort import tiny_depth_cohort
+from sheet_decisions import write_decisions
+from tiny import call
+
+from semioscope.preprocess import read_crops
+
+
+def spoil(name, infrared, depth):
+    """e2 has little depth."""
+    if name == "e2":
+        depth[:, :, :80] = 0
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return tiny_depth_cohort(tmp_path_factory.mktemp("crops") / "cohort", change=spoil).folder
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    """A cohort folder of one's own, planned and with a sheet."""
+    for table in made.glob("*.tsv"):
+        (tmp_path / table.name).write_bytes(table.read_bytes())
+    (tmp_path / "videos").symlink_to(made / "videos")
+    return tmp_path
+
+
+def plan(folder, *more):
+    return call("crop", "plan", folder, "--cropper", "depth", "--no-check", "--progress", "quiet", *more)
+
+
+def decisions(folder, **decided):
+    sheet = folder / "derived" / "crops" / "sheet.html"
+    return write_decisions(sheet, folder / "crop-decisions.json", **decided)
+
+
+BOX = {"left": 0.2, "top": 0.3, "right": 0.9, "bottom": 0.95}
+
+
+def test_plan_sheet_apply_and_plan_again(folder):
+    shown = plan(folder)
+    assert shown.exit_code == 0
+    assert "3 plans: 2 accepted, 1 flagged." in shown.out
+    assert re.search(r"^e2 +e2 +flagged +auto", shown.out, flags=re.MULTILINE)
+    assert "Flagged: e2 in e2: " in shown.out
+    assert "more than half" in shown.out
+    assert shown.out.endswith(f"Next: semioscope crop sheet {folder}\n")
+
+    shown = call("crop", "sheet", folder, "--progress", "quiet")
+    assert shown.exit_code == 0
+    assert "3 plans, 1 flagged. It shows patients." in shown.out
+    assert "Next: semioscope crop apply crop-decisions.json" in shown.out
+
+    file = decisions(
+        folder, e1={"decision": "reject"}, e2={"decision": "redraw", "box": BOX, "planes": False}
+    )
+    shown = call("crop", "apply", file, folder)
+    assert shown.exit_code == 0
+    assert "e1 in e1: rejected: the raw picture is used (was accepted, automatic)." in shown.out
+    assert "e2 in e2: a new box, no longer cut by depth (was flagged, automatic)." in shown.out
+    assert "2 rows of crops.tsv changed, 0 stood so already. 3 plans: 2 accepted, 1 rejected." in shown.out
+    assert shown.out.endswith(f"Next: semioscope cohort check {folder}\n")
+    before = (folder / "crops.tsv").read_bytes()
+
+    shown = plan(folder)
+    assert "2 made by hand before stay as written." in shown.out
+    assert (folder / "crops.tsv").read_bytes() == before
+    one, two, three = read_crops(folder / "crops.tsv")
+    assert [each.origin for each in (one, two, three)] == ["manual", "manual", "auto"]
+    assert [each.status for each in (one, two, three)] == ["rejected", "accepted", "accepted"]
+    assert two.box.x + two.box.width == pytest.approx(0.9)
+
+    shown = call("crop", "sheet", folder, "--event", "e1", "--progress", "quiet")
+    assert "1 plan, 0 flagged." in shown.out
+    assert "rejected by hand" in (folder / "derived" / "crops" / "sheet.html").read_text(encoding="utf-8")
+    assert call("crop", "apply", file, folder).out.startswith(
+        "0 rows of crops.tsv changed, 2 stood so already."
+    )
+
+
+def test_files_that_do_not_fit_change_nothing(folder):
+    plan(folder)
+    call("crop", "sheet", folder, "--progress", "quiet")
+    before = (folder / "crops.tsv").read_bytes()
+    good = {"decision": "accept"}
+    for bad, words in (
+        (
+            {"decision": "redraw", "box": BOX | {"right": 1.2}},
+            "decision 2: event e2: a new box must lie inside",
+        ),
+        (good | {"event_id": "e7"}, "Unknown event 'e7'. Did you mean"),
+        (good | {"view": "other"}, "are others than those on the sheet. Make a new sheet"),
+    ):
+        shown = call("crop", "apply", decisions(folder, e1=good, e2=bad), folder)
+        assert shown.exit_code == 2
+        assert shown.err.startswith("Error: crop-decisions.json cannot be applied; nothing was changed:")
+        assert words in shown.err
+        assert (folder / "crops.tsv").read_bytes() == before
+    file = decisions(folder, e1=good)
+    file.write_text(file.read_text()[:60])
+    assert "is damaged" in call("crop", "apply", file, folder).err
+    assert "does not exist" in call("crop", "apply", folder / "none.json", folder).err
+    assert (folder / "crops.tsv").read_bytes() == before
+    assert not list(folder.glob(".partial-*"))
+
+
+def test_explain(folder):
+    shown = call("crop", "explain", folder, "e1")
+    assert shown.exit_code == 0
+    assert re.search(r"^e1: (accepted|flagged)\. \d+ % of the picture lies between the planes\.", shown.out)
+    assert (folder / "derived" / "crops" / "depth-crop-e1.svg").read_text(encoding="utf-8").startswith("<svg")
+    shown = call("crop", "explain", folder, "e2", "--out", folder / "steps.png")
+    assert "Flagged: " in shown.out
+    assert (folder / "steps.png").read_bytes().startswith(b"\x89PNG")
+    for words, message in (
+        (("e9",), "Unknown event 'e9'"),
+        (("e1", "--recording", "e2"), "Unknown recording of event e1 'e2'"),
+        (("e1", "--out", "x.pdf"), "must be a .svg or a .png file"),
+    ):
+        shown = call("crop", "explain", folder, *words)
+        assert shown.exit_code == 2
+        assert message in shown.err
+
+
+def test_what_is_missing_is_said(folder):
+    shown = call("crop", "sheet", folder, "--progress", "quiet")
+    assert shown.exit_code == 2
+    assert f"Run semioscope crop plan {folder} first." in shown.err
+    (folder / "videos").unlink()
+    (folder / "videos").mkdir()
+    shown = plan(folder, "--event", "e1")
+    assert shown.exit_code == 1
+    assert "0 plans." in shown.out
+    assert "No plan: e1 in e1: " in shown.out
+    assert not (folder / "crops.tsv").exists()
+    assert "Unknown event" in plan(folder, "--event", "x").err
+    assert "Unknown cropper" in call("crop", "plan", folder, "--cropper", "magic").err

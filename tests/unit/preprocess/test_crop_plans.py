@@ -1,0 +1,271 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from depth_cohort import HEIGHT, OFFSET, ONSET, WIDTH, tiny_depth_cohort
+
+from semioscope.core.errors import CohortError, ConfigError
+from semioscope.core.records import EventView, Region
+from semioscope.preprocess import (
+    CROPPERS,
+    BoxCropConfig,
+    CropPlan,
+    DepthPlanes,
+    Detection,
+    plan_depth_crop,
+    read_crops,
+    write_crops,
+)
+from semioscope.preprocess.crop_finding import CROP_METHODS, crop_method, find_depth_crop, first_frame
+from semioscope.preprocess.crop_frames import open_event
+from semioscope.preprocess.crop_plans import crop_events, make_crop_plans
+from semioscope.preprocess.depth_noise import denoised
+
+BOX = Region(x=0.25, y=0.25, width=0.5, height=0.5)
+
+
+def spoil(name, infrared, depth):
+    """e2 has little depth and e3 a black first frame without any."""
+    if name == "e2":
+        depth[:, :, : WIDTH * 2 // 3] = 0
+    if name == "e3":
+        depth[:] = 0
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    return tiny_depth_cohort(tmp_path_factory.mktemp("plans") / "cohort", change=spoil)
+
+
+@pytest.fixture
+def cohort(shared, tmp_path):
+    """The cohort with a table of its own."""
+    (tmp_path / "videos").symlink_to(shared.folder / "videos")
+    return replace(shared, folder=tmp_path)
+
+
+def plan_all(cohort, *, names=None, check=False, **options):
+    """Plan without the quality check, which knows other scenes than these."""
+    return make_crop_plans(cohort, crop_events(cohort, names), check=check, **options)
+
+
+class Seeing:
+    """A detector that keeps what it was shown."""
+
+    def __init__(self):
+        self.pictures = []
+
+    def detect(self, picture):
+        self.pictures.append(picture)
+        return []
+
+
+@pytest.fixture
+def boxes(monkeypatch):
+    """Box croppers that ask the detector and find the same box always."""
+
+    def boxed(event_id, recording, picture, detector):
+        detector.detect(picture)
+        return CropPlan(event_id=event_id, recording_id=recording.recording_id, box=BOX)
+
+    for name in ("box", "depth_box"):
+        monkeypatch.setitem(CROPPERS, name, boxed)
+
+
+def test_depth_plans_are_those_of_the_first_frame(cohort):
+    done = plan_all(cohort, method="depth")
+    assert [plan.status for plan in done.plans] == ["accepted", "flagged", "flagged"]
+    assert done.failures == ()
+    assert [plan.event_id for plan in done.flagged] == ["e2", "e3"]
+    assert "more than half" in done.plans[1].depth_reason
+    assert "no depth at all" in done.plans[2].depth_reason
+    with open_event(cohort, cohort.recordings["e1"], cohort.seizures[0].views[0].interval) as frames:
+        frame = next(frames.read(np.array([0])))
+    assert done.plans[0].planes == plan_depth_crop(denoised(frame.depth)).planes
+    assert read_crops(cohort.folder / "crops.tsv") == list(done.plans)
+
+
+def test_workers_do_not_change_the_table(cohort, tmp_path):
+    one = plan_all(cohort, method="depth")
+    first = (cohort.folder / "crops.tsv").read_bytes()
+    (cohort.folder / "crops.tsv").unlink()
+    assert plan_all(cohort, method="depth", workers=2) == one
+    assert (cohort.folder / "crops.tsv").read_bytes() == first
+
+
+def test_what_a_person_wrote_stays(cohort):
+    planes = DepthPlanes(
+        axis="y", lower_slope=0.0, lower_intercept=900.0, upper_slope=0.0, upper_intercept=1800.0
+    )
+    mine = CropPlan(event_id="e2", recording_id="e2", box=BOX, origin="manual", planes=planes)
+    write_crops(cohort.folder / "crops.tsv", [mine])
+    done = plan_all(cohort, method="depth")
+    assert done.num_kept == 1
+    assert done.plans[1] == mine
+    again = plan_all(cohort, names=["e1"], method="depth")
+    assert [plan.event_id for plan in again.plans] == ["e1"]
+    assert read_crops(cohort.folder / "crops.tsv")[1] == mine
+
+
+def test_one_bad_recording_never_loses_the_rest(cohort):
+    gone = replace(cohort.recordings["e2"], path="videos/gone.mkv")
+    flat = replace(cohort.recordings["e3"], depth_path=None)
+    broken = replace(cohort, recordings={**cohort.recordings, "e2": gone, "e3": flat})
+    done = plan_all(broken, method="depth")
+    assert [plan.event_id for plan in done.plans] == ["e1"]
+    assert [failure.event_id for failure in done.failures] == ["e2", "e3"]
+    assert "gone.mkv" in done.failures[0].message
+    assert "must have depth for the cropper depth" in done.failures[1].message
+
+
+def test_nothing_is_written_where_nothing_was_planned(cohort):
+    broken = replace(
+        cohort, recordings={name: replace(r, path="no.mkv") for name, r in cohort.recordings.items()}
+    )
+    done = plan_all(broken, method="depth")
+    assert done.plans == ()
+    assert len(done.failures) == 3
+    assert not (cohort.folder / "crops.tsv").exists()
+
+
+def test_one_bad_event_of_a_recording(cohort):
+    (event,) = crop_events(cohort, ["e1"])
+    late = EventView(recording_id="e1", onset_seconds=50.0, offset_seconds=60.0)
+    done = make_crop_plans(
+        cohort, [event, replace(event, event_id="late", views=(late,))], method="depth", check=False
+    )
+    assert [plan.event_id for plan in done.plans] == ["e1"]
+    assert [failure.event_id for failure in done.failures] == ["late"]
+
+
+@pytest.mark.parametrize("method", CROP_METHODS)
+def test_every_method_makes_plans(cohort, boxes, method):
+    region = Region(x=0.0, y=0.0, width=1.0, height=0.75)
+    with_region = {name: replace(each, region=region) for name, each in cohort.recordings.items()}
+    own = replace(cohort, recordings=with_region)
+    done = plan_all(own, method=method, detector=Seeing())
+    assert done.failures == ()
+    assert len(done.plans) == 3
+    chosen = crop_method(method)
+    assert (done.plans[0].planes is not None) == chosen.uses_depth
+    assert (done.plans[0].box == BOX) == chosen.needs_detector
+
+
+def test_the_detector_sees_what_depth_left(cohort, boxes):
+    seen = {}
+    for method in ("box", "depth_box"):
+        detector = Seeing()
+        plan_all(cohort, names=["e1"], method=method, detector=detector)
+        (seen[method],) = detector.pictures
+    raw, cleared = seen["box"], seen["depth_box"]
+    assert raw.shape == cleared.shape == (HEIGHT, WIDTH, 3)
+    assert raw.dtype == cleared.dtype == np.uint8
+    (plan,) = plan_all(cohort, names=["e1"], method="depth").plans
+    with open_event(cohort, cohort.recordings["e1"], cohort.seizures[0].views[0].interval) as frames:
+        frame = next(frames.read(np.array([0])))
+    outside = plan.planes.outside(denoised(frame.depth))
+    assert outside.any()
+    assert (cleared[outside] == 0).all()
+    assert np.array_equal(cleared[~outside], raw[~outside])
+
+
+def test_a_doubt_about_depth_flags_the_box_too(cohort, boxes):
+    done = plan_all(cohort, method="depth_box", detector=Seeing())
+    assert [plan.status for plan in done.plans] == ["accepted", "flagged", "flagged"]
+    assert all(plan.box == BOX for plan in done.plans)
+    assert done.plans[1].region_of(cohort.recordings["e2"]) is None
+    assert done.plans[1].accepted_planes is None
+
+
+def test_a_frame_without_depth_is_passed_over_and_flagged(shared, tmp_path):
+    recording = replace(shared.recordings["e1"], depth_offset_seconds=0.6)
+    with open_event(shared, recording, shared.seizures[0].views[0].interval) as frames:
+        first, plan = find_depth_crop(frames, check=False)
+        assert first_frame(frames, with_depth=False).frame.index == 0
+    assert first.frame.index == 2
+    assert plan.status == "flagged"
+    assert plan.reason == (
+        "The event's first frame does not have both infrared and depth; the plan was made on the one 0.20 s later."
+    )
+    late = replace(shared, folder=tmp_path, recordings={"e1": replace(recording, depth_offset_seconds=1.6)})
+    (tmp_path / "videos").symlink_to(shared.folder / "videos")
+    (event,) = crop_events(shared, ["e1"])
+    (plan,) = make_crop_plans(late, [event], method="depth").plans
+    assert (plan.status, plan.planes, plan.box) == ("flagged", None, None)
+    assert plan.depth_reason == "No frame in the first second of the event has both infrared and depth."
+
+
+def test_the_quality_check_flags_and_moves_no_plane(cohort, monkeypatch):
+    from semioscope.preprocess import crop_finding
+
+    said = [
+        ("It cuts the legs.",),
+        (),
+        ("In later frame 1: It cuts an arm.", "In later frame 2: It cuts a hand."),
+    ]
+    calls = []
+
+    def check(depth, infrared, plan, later_frames):
+        calls.append(later_frames)
+        reasons = said[len(calls) - 1]
+        return crop_finding.CropCheck(score=0.5, flagged=bool(reasons), reasons=reasons, bed_seen=1.0)
+
+    monkeypatch.setattr(crop_finding, "check_crop", check)
+    without = plan_all(cohort, names=["e1"], method="depth").plans[0]
+    assert not calls
+    found = [plan_all(cohort, names=["e1"], method="depth", check=True).plans[0] for _ in said]
+    assert [each.status for each in found] == ["flagged", "accepted", "flagged"]
+    assert all(each.planes == without.planes for each in found)
+    assert found[0].depth_reason == "It cuts the legs."
+    assert found[2].depth_reason == (
+        "In later frame 1: It cuts an arm. So in 2 of the later frames that were looked at."
+    )
+    assert [len(frames) for frames in calls] == [4, 4, 4]
+
+
+def test_the_box_of_a_real_detector(cohort):
+    """Of the recorded kind: bed and person found in e1, only a bed in e2, nothing said of e3."""
+
+    class Recorded:
+        def __init__(self, event=""):
+            self.event = event
+
+        def for_event(self, event_id, recording_id):
+            return Recorded(event_id)
+
+        def detect(self, picture):
+            bed = Detection(label="bed", score=0.9, box=Region(x=0.3, y=0.3, width=0.4, height=0.4))
+            person = Detection(label="person", score=0.8, box=Region(x=0.4, y=0.4, width=0.1, height=0.1))
+            return {"e1": [bed, person], "e2": [bed], "e3": []}[self.event]
+
+    done = plan_all(cohort, method="box", detector=Recorded())
+    assert [each.status for each in done.plans] == ["accepted", "flagged", "flagged"]
+    edges = [done.plans[0].box.x, done.plans[0].box.y, done.plans[0].box.width, done.plans[0].box.height]
+    assert edges == pytest.approx([0.22, 0.22, 0.56, 0.56])
+    assert "No person" in done.plans[1].box_reason
+    assert done.plans[1].box is not None
+    assert done.plans[2].box is None
+    wider = plan_all(cohort, names=["e1"], method="depth_box", detector=Recorded())
+    assert wider.plans[0].box.width == pytest.approx(0.64)
+    own = plan_all(cohort, names=["e1"], method="box", detector=Recorded(), box=BoxCropConfig(margin=0.0))
+    assert own.plans[0].box.width == pytest.approx(0.4)
+
+
+def test_events_are_the_seizures_that_are_used(cohort):
+    assert [event.event_id for event in crop_events(cohort)] == ["e1", "e2", "e3"]
+    unused = replace(cohort.seizures[0].views[0], use="no")
+    fewer = replace(cohort, seizures=(replace(cohort.seizures[0], views=(unused,)), *cohort.seizures[1:]))
+    assert [event.event_id for event in crop_events(fewer)] == ["e2", "e3"]
+    (event,) = crop_events(cohort, ["e3"])
+    assert (event.views[0].onset_seconds, event.views[0].offset_seconds) == (ONSET, OFFSET)
+    with pytest.raises(CohortError, match=r"Unknown event 'e9'"):
+        crop_events(cohort, ["e9"])
+
+
+def test_methods_and_detectors_are_checked(cohort):
+    with pytest.raises(ConfigError, match=r"Unknown cropper 'dept'. Did you mean depth"):
+        plan_all(cohort, method="dept")
+    for name, method in CROP_METHODS.items():
+        if method.needs_detector:
+            with pytest.raises(ConfigError, match=f"cropper {name} needs a detector, got none"):
+                plan_all(cohort, method=name)
