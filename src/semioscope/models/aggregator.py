@@ -164,9 +164,10 @@ def logits_side_by_side(
         models: All made from one configuration.
         x: For each of them, sequences of its own.
     """
-    inputs = [model._inputs(own) for model, own in zip(models, x, strict=True)]
-    changed = models[0].feature_mean is not None
-    return models[0]._logits_side_by_side(models, torch.stack(inputs) if changed else x)
+    each = x.unbind()
+    inputs = [model._inputs(own) for model, own in zip(models, each, strict=True)]
+    unchanged = all(new is old for new, old in zip(inputs, each, strict=True))
+    return models[0]._logits_side_by_side(models, x if unchanged else torch.stack(inputs))
 
 
 def check_shape(shape: tuple[int, ...], *, num_features: int) -> None:
