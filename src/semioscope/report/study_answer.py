@@ -141,8 +141,8 @@ def _lead(study: Study, main: ProtocolScores, best: Cell) -> str:
     interval = interval_text("accuracy", accuracy)
     patients = as_float(study.part("cohort").get("num_patients"))
     who = f" over {plural(patients, 'patient')}" if math.isfinite(patients) else ""
-    note = str(accuracy.get("note") or "none was computed").rstrip(".")
-    sure = f"95 % interval {interval}{who}" if interval else f"no interval{who}: {note}"
+    note = str(accuracy.get("note") or "none was computed").removeprefix("No interval: ").rstrip(".")
+    sure = f"95 % interval {interval}{who}" if interval else f"no interval: {note}"
     rules = [
         f"{lowered(str(cells.get('title') or name))} {metric_value('accuracy', value)}"
         for name, cells in study_baselines(main)

@@ -344,15 +344,16 @@ def _summary(content: Mapping[str, Any]) -> list[str]:
             lines.append(f"{protocol}: no setting could be trained.")
             continue
         top = max(best, key=_rank)
-        lines.append(
-            f"{protocol} ({part['rule']} folds, selection on {part['selection']}): best {top['cell']}, accuracy "
-            f"{_shown(top['accuracy'])}, F1 {_shown(top['f1'])}."
-        )
+        how = f"{protocol} ({part['rule']} folds, selection on {part['selection']})"
         if part["chosen_inside"]:
             lines.append(
-                f"{protocol}, setting chosen inside the training patients: accuracy "
+                f"{how}: setting chosen inside the training patients: accuracy "
                 f"{_shown(part['chosen_inside']['accuracy'])}."
             )
+        peeked = ", chosen after looking at the test scores" if len(part["cells"]) > 1 else ""
+        lines.append(
+            f"{how}: best {top['cell']}{peeked}: accuracy {_shown(top['accuracy'])}, F1 {_shown(top['f1'])}."
+        )
     if content["flattery"]:
         lines += content["flattery"]["sentences"][:2]
     return lines

@@ -71,6 +71,16 @@ def test_the_best_of_an_aggregator_has_the_highest_accuracy(study: TinyStudy, pr
         assert best["accuracy"]["value"] == max(cell["accuracy"]["value"] for cell in own)
 
 
+def test_the_terminal_tells_the_setting_chosen_inside_first(study: TinyStudy) -> None:
+    lines = scores_of(study.event)["summary"]
+    chosen = next(i for i, line in enumerate(lines) if "setting chosen inside the training patients" in line)
+    assert lines[chosen].startswith("patient (patient folds, selection on inner): ")
+    best = [line for line in lines if ": best " in line]
+    assert [line.split()[0] for line in best] == ["paper", "patient"]
+    assert lines.index(best[1]) == chosen + 1
+    assert all(", chosen after looking at the test scores: accuracy " in line for line in best)
+
+
 def test_the_setting_is_chosen_by_the_loss_inside_the_training_patients(study: TinyStudy) -> None:
     parts = scores_of(study.event)["protocols"]
     assert parts["paper"]["chosen_inside"] is None  # the tested fold chose the epochs there
