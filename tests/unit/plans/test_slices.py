@@ -74,8 +74,22 @@ def test_stride_of_one_gives_every_window(num_frames):
 
 @pytest.mark.parametrize(
     ("num_frames", "num_slices", "num_overlapping"),
-    [(0, 0, 0), (9, 0, 0), (10, 1, 0), (59, 1, 0), (60, 1, 1), (69, 1, 1), (70, 2, 1), (89, 2, 1), (90, 2, 2)]
-    + [(120, 2, 3), (179, 3, 4), (661, 11, 21), (5636, 94, 186), (6779, 113, 224)],
+    [
+        (0, 0, 0),
+        (9, 0, 0),
+        (10, 1, 0),
+        (59, 1, 0),
+        (60, 1, 1),
+        (69, 1, 1),
+        (70, 2, 1),
+        (89, 2, 1),
+        (90, 2, 2),
+        (120, 2, 3),
+        (179, 3, 4),
+        (661, 11, 21),
+        (5636, 94, 186),
+        (6779, 113, 224),
+    ],
 )
 def test_counts_of_single_events(num_frames, num_slices, num_overlapping):
     """The last four are the shortest and longest seizures of the paper's Table 3."""
