@@ -1,6 +1,6 @@
 """Training: examples as arrays, losses, one loop, and the scores of what it trained. Opens no file."""
 
-from semioscope.training.loop import OPTIMIZERS, FitResult, TrainingConfig, fit, fit_side_by_side
+from semioscope.training.loop import FitResult, fit, fit_side_by_side
 from semioscope.training.losses import CLASS_WEIGHTS, LOSSES, class_weights
 from semioscope.training.predict import (
     StepScores,
@@ -9,27 +9,52 @@ from semioscope.training.predict import (
     predict_scores,
     predict_steps,
 )
+from semioscope.training.samplers import SAMPLERS, ExamplePlan
 from semioscope.training.sampling import epoch_batches
-from semioscope.training.sequences import SequenceSet, clip_set, sequence_set
+from semioscope.training.search import (
+    SearchData,
+    TrialResult,
+    best_trial,
+    estimate_seconds,
+    measured_epoch_seconds,
+    run_trial,
+)
+from semioscope.training.search_space import SEARCH_SPACES, SearchSpace, trial
+from semioscope.training.selection import BEST_EPOCH
+from semioscope.training.sequences import SequenceSet, clip_set, sequence_set, step_set
+from semioscope.training.settings import OPTIMIZERS, TrainingConfig
 from semioscope.training.threads import single_thread
 
 __all__ = [
+    "BEST_EPOCH",
     "CLASS_WEIGHTS",
     "LOSSES",
     "OPTIMIZERS",
+    "SAMPLERS",
+    "SEARCH_SPACES",
+    "ExamplePlan",
     "FitResult",
+    "SearchData",
+    "SearchSpace",
     "SequenceSet",
     "StepScores",
     "TrainingConfig",
+    "TrialResult",
+    "best_trial",
     "class_weights",
     "clip_set",
     "epoch_batches",
+    "estimate_seconds",
     "fit",
     "fit_side_by_side",
+    "measured_epoch_seconds",
     "middle_positions",
     "predict_representations",
     "predict_scores",
     "predict_steps",
+    "run_trial",
     "sequence_set",
     "single_thread",
+    "step_set",
+    "trial",
 ]

@@ -1,5 +1,6 @@
-"""The one training loop: segments are drawn afresh in every epoch, the best epoch is kept."""
+"""The one training loop: clips are drawn afresh in every epoch (or all steps taken), the best epoch is kept."""
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -7,55 +8,25 @@ from typing import TypeVar
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int
-from pydantic import Field
 
-from semioscope.core.config import Config
 from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.core.randomness import torch_seed
-from semioscope.models import Aggregator, AggregatorConfig, build, logits_side_by_side
-from semioscope.plans import SegmentPlan, draw_positions
+from semioscope.models import MASK_VALUE, Aggregator, AggregatorConfig, build, logits_side_by_side
+from semioscope.models.steps import StepAggregator
+from semioscope.plans import SegmentPlan
 from semioscope.training.losses import LOSSES, Loss, class_weights
-from semioscope.training.predict import MIDDLE_GAMMA, batches_of_rows
-from semioscope.training.sampling import Batch, epoch_batches
+from semioscope.training.predict import batches_of_rows
+from semioscope.training.samplers import ExamplePlan, sampler_of
+from semioscope.training.sampling import Batch, epoch_stream, shuffled_batches
+from semioscope.training.selection import BEST_EPOCH, BestEpochs, Validation
 from semioscope.training.sequences import SequenceSet
+from semioscope.training.settings import OPTIMIZERS, TrainingConfig
 
-
-class TrainingConfig(Config):
-    """How an aggregator is trained. Defaults: GESTURES 2021, section 3.2 and its released code."""
-
-    epochs: int = Field(default=400, ge=1, le=1_000_000)
-    """Times that every training example is seen."""
-    batch_size: int = Field(default=64, ge=1, le=1_000_000)
-    """Examples per step; the last batch of an epoch may be smaller."""
-    learning_rate: float = Field(default=1e-2, gt=0, le=1e3, allow_inf_nan=False)
-    """Step size, constant over the epochs."""
-    weight_decay: float = Field(default=1e-2, ge=0, le=1e3, allow_inf_nan=False)
-    """Pull of the weights towards 0."""
-    optimizer: str = "adamw"
-    """adamw, adam or sgd."""
-    loss: str = "weighted_nll"
-    """weighted_nll."""
-    class_weights: str = "first_over_class"
-    """first_over_class (as GESTURES), inverse_frequency or equal."""
-    standardize: bool = False
-    """Bring every feature to mean 0 and deviation 1 over the training clips. Not in the paper."""
-
-
-Parameters = Iterable[torch.nn.Parameter]
 Entry = TypeVar("Entry")
 
-OPTIMIZERS: dict[str, Callable[[Parameters, TrainingConfig], torch.optim.Optimizer]] = {
-    # fused: a third of the time of a step, and the same on every run
-    "adamw": lambda parameters, config: torch.optim.AdamW(
-        parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-    ),
-    "adam": lambda parameters, config: torch.optim.Adam(
-        parameters, lr=config.learning_rate, weight_decay=config.weight_decay
-    ),
-    "sgd": lambda parameters, config: torch.optim.SGD(
-        parameters, lr=config.learning_rate, weight_decay=config.weight_decay, momentum=0.9
-    ),
-}
+
+class LostLossError(ConfigError):
+    """The loss did not stay finite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +35,12 @@ class FitResult:
 
     Args:
         state: The weights after ``best_epoch``, for :func:`semioscope.models.restore`.
-        best_epoch: Epochs of training behind the state, from 1; the first epoch of the lowest validation
-            loss, or the last epoch if there was no validation.
-        last_state: The weights after the last epoch, whatever the validation said.
-        history: ``train_loss``, ``validation_loss`` and ``validation_accuracy``, one number per epoch; those
-            of the validation are NaN if there was none.
+        best_epoch: Epochs of training behind the state, from 1; the first of the best epochs (by default of the
+            lowest validation loss), or the last epoch if there was no validation.
+        last_state: The weights after the last epoch that was trained, whatever the validation said.
+        history: ``train_loss``, ``validation_loss``, ``validation_accuracy`` and what else chose the epoch
+            (``validation_f1``), one number per epoch that was trained; those of the validation are NaN if there was
+            none. Losses are without the penalty of the aggregator.
         class_weights: Weight of each class in the loss.
         num_short_segments: Segments of training and validation examples that held no whole clip.
     """
@@ -87,7 +59,7 @@ def fit(
     *,
     aggregator: AggregatorConfig,
     training: TrainingConfig,
-    segments: SegmentPlan,
+    segments: ExamplePlan,
     num_classes: int,
     seed: int,
     fold: int | str = 0,
@@ -128,7 +100,7 @@ def fit_side_by_side(
     *,
     aggregator: AggregatorConfig,
     training: TrainingConfig,
-    segments: Sequence[SegmentPlan],
+    segments: Sequence[ExamplePlan],
     num_classes: int,
     seed: int,
     fold: int | str = 0,
@@ -139,8 +111,9 @@ def fit_side_by_side(
     All begin with the same weights and see the examples in the same order, as they would alone. The result of each
     is what it would be alone but for rounding; equal arguments, equal bits (on one thread).
 
-    Validation takes the middle clip of every segment (gamma infinite), each view on its own, with the class
-    weights of the training examples.
+    Validation takes the middle clip of every segment (gamma infinite) or all steps, each view on its own, with the
+    class weights of the training examples. A step makes the loss and the penalty of the aggregator small; what its
+    dropout leaves out follows from seed, fold, epoch and step, not from what ran before.
 
     Args:
         train: Examples to learn from; every class must be there.
@@ -148,22 +121,24 @@ def fit_side_by_side(
         aggregator: What is trained.
         training: How it is trained.
         segments: How clips are drawn; they differ in gamma only. For single clips (:func:`clip_set`)
-            ``num_segments`` is 1.
+            ``num_segments`` is 1; for slices (:func:`step_set`) a ``StepPlan``, which draws nothing.
         num_classes: At least 2.
         seed: Seed of the run.
         fold: Names the random streams of this fit.
         epochs: In place of ``training.epochs``.
 
     Raises:
-        ConfigError: If a class has no training example, a name is unknown, sizes differ, or a loss does not
-            stay finite.
+        ConfigError: If a class has no training example, a name is unknown, sizes differ, or (LostLossError) a loss
+            does not stay finite.
         ValueError: If the ways to draw differ in more than gamma.
 
     References:
-        Methods: GESTURES 2021, sections 3.1 and 3.2; as in the paper.
+        Methods: GESTURES 2021, sections 3.1 and 3.2; Karácsony 2020, section 3.5.1, and 2022, "Training methods";
+        as in the papers.
     """
     loss_of = _chosen("loss", training.loss, LOSSES)
     make_optimizer = _chosen("optimizer", training.optimizer, OPTIMIZERS)
+    rule = _chosen("rule for the best epoch", training.best_epoch, BEST_EPOCH)
     num_epochs = training.epochs if epochs is None else epochs
     _check(train, validation, num_epochs, segments)
     balance = class_weights(train.y_true, num_classes=num_classes, rule=training.class_weights)
@@ -183,56 +158,48 @@ def fit_side_by_side(
             model.standardize(*moments)
     optimizer = make_optimizer([parameter for model in models for parameter in model.parameters()], training)
 
-    bounds = train.bounds(segments[0])
-    num_short = int(bounds.num_short.sum())
-    valid_rows = None
+    sampler = sampler_of(train, segments[0])
+    num_short, valid_rows = sampler.num_short, None
     if validation is not None:
-        valid_bounds = validation.bounds(segments[0])
-        num_short += int(valid_bounds.num_short.sum())
-        valid_rows = validation.rows(draw_positions(valid_bounds, gamma=MIDDLE_GAMMA, rng=None))
+        fixed = sampler_of(validation, segments[0])
+        num_short, valid_rows = num_short + fixed.num_short, fixed.fixed()
 
+    best = BestEpochs(rule, num_models=len(models), num_epochs=num_epochs, patience=training.patience)
     train_loss, valid_loss, valid_accuracy = np.full((3, len(models), num_epochs), np.nan)
-    best_epoch = [num_epochs] * len(models)
-    best_state: list[dict[str, np.ndarray] | None] = [None] * len(models)
     for epoch in range(1, num_epochs + 1):
-        batches = epoch_batches(
-            train,
-            bounds,
-            gammas=[plan.gamma for plan in segments],
-            batch_size=training.batch_size,
-            seed=seed,
-            fold=fold,
-            epoch=epoch,
+        drawn = [sampler.drawn(plan, epoch_stream(seed, fold=fold, epoch=epoch)) for plan in segments]
+        batches = shuffled_batches(
+            train, drawn, batch_size=training.batch_size, seed=seed, fold=fold, epoch=epoch
         )
-        now = epoch - 1
-        losses = train_loss[:, now] = _train_on(models, optimizer, batches, loss_of, weights)
+        now, is_running = epoch - 1, best.is_running
+        dropout = functools.partial(torch_seed, seed, "dropout", fold=fold, epoch=epoch)
+        losses = train_loss[:, now] = _train_on(models, optimizer, batches, loss_of, weights, dropout)
         if validation is not None and valid_rows is not None:
-            losses, valid_accuracy[:, now] = _validate(
-                models, validation, valid_rows, loss_of, weights, training.batch_size
-            )
-            valid_loss[:, now] = losses
-            for k, model in enumerate(models):
-                if np.isfinite(losses[k]) and (
-                    best_state[k] is None or losses[k] < valid_loss[k, best_epoch[k] - 1]
-                ):
-                    best_epoch[k], best_state[k] = epoch, model.state()
-        lost = np.flatnonzero(~(np.isfinite(train_loss[:, now]) & np.isfinite(losses)))
+            seen = _validate(models, validation, valid_rows, loss_of, weights, training.batch_size)
+            losses = valid_loss[:, now] = seen.loss
+            valid_accuracy[:, now] = seen.accuracy
+            best.see(epoch, seen, models)
+        lost = np.flatnonzero(~(np.isfinite(train_loss[:, now]) & np.isfinite(losses)) & is_running)
         if lost.size:
-            gamma = segments[lost[0]].gamma if len(segments) > 1 else None
-            raise ConfigError(_not_finite_message(train, validation, training, epoch, fold, gamma))
+            plan = segments[lost[0]] if len(segments) > 1 else None
+            raise LostLossError(_not_finite_message(train, validation, training, epoch, fold, plan))
+        if not best.is_running.any():
+            break
     results = []
+    history = {
+        "train_loss": train_loss,
+        "validation_loss": valid_loss,
+        "validation_accuracy": valid_accuracy,
+    }
+    history.setdefault(rule.measure, best.values)
     for k, model in enumerate(models):
-        last_state, best = model.state(), best_state[k]
+        last_state, best_state = best.last_state[k] or model.state(), best.best_state[k]
         results.append(
             FitResult(
-                state=last_state if best is None else best,
-                best_epoch=best_epoch[k],
+                state=last_state if best_state is None else best_state,
+                best_epoch=best.best_epoch[k],
                 last_state=last_state,
-                history={
-                    "train_loss": train_loss[k],
-                    "validation_loss": valid_loss[k],
-                    "validation_accuracy": valid_accuracy[k],
-                },
+                history={name: values[k, : best.last_epoch[k]] for name, values in history.items()},
                 class_weights=balance,
                 num_short_segments=num_short,
             )
@@ -246,15 +213,21 @@ def _train_on(
     batches: Iterable[Batch],
     loss_of: Loss,
     weights: Float[torch.Tensor, " num_classes"],
+    dropout_seed: Callable[..., int],
 ) -> Float64[np.ndarray, " num_models"]:
     """Take one step per batch and return each mean loss over the examples, as it was before each step."""
     for model in models:
         model.train()
+    # the others draw nothing in a step and have no penalty
+    with_dropout = [model for model in models if isinstance(model, StepAggregator)]
     total, count = np.zeros(len(models)), 0
-    for x, y_true in batches:
+    for step, (x, y_true) in enumerate(batches):
+        for model in with_dropout:
+            model.set_step_generator(torch.Generator().manual_seed(dropout_seed(step=step)))
         optimizer.zero_grad()
         loss = _mean_losses(logits_side_by_side(models, x), y_true, loss_of, weights)
-        loss.sum().backward()  # type: ignore[no-untyped-call]
+        to_lower = sum((model.penalty() for model in with_dropout), start=loss.sum())
+        to_lower.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         total += loss.detach().double().numpy() * len(y_true)
         count += len(y_true)
@@ -274,12 +247,12 @@ def _mean_losses(
 def _validate(
     models: Sequence[Aggregator],
     data: SequenceSet,
-    rows: Int[np.ndarray, "num_examples num_segments"],
+    rows: Int[np.ndarray, "num_examples num_steps"],
     loss_of: Loss,
     weights: Float[torch.Tensor, " num_classes"],
     batch_size: int,
-) -> tuple[Float64[np.ndarray, " num_models"], Float64[np.ndarray, " num_models"]]:
-    """Return loss and accuracy of every model over the same examples."""
+) -> Validation:
+    """Return what every model shows over the same examples."""
     for model in models:
         model.eval()
     with torch.no_grad():
@@ -291,8 +264,12 @@ def _validate(
             dim=1,
         )
         y_true = torch.tensor(data.y_true)
-        accuracy = (logits.argmax(dim=2) == y_true).double().mean(dim=1)
-        return _mean_losses(logits, y_true, loss_of, weights).double().numpy(), accuracy.numpy()
+        return Validation(
+            loss=_mean_losses(logits, y_true, loss_of, weights).double().numpy(),
+            y_predicted=logits.argmax(dim=2).numpy(),
+            y_true=data.y_true,
+            num_classes=logits.shape[2],
+        )
 
 
 def _moments(
@@ -312,9 +289,9 @@ def _chosen(kind: str, name: str, allowed: dict[str, Entry]) -> Entry:
 
 
 def _check(
-    train: SequenceSet, validation: SequenceSet | None, num_epochs: int, segments: Sequence[SegmentPlan]
+    train: SequenceSet, validation: SequenceSet | None, num_epochs: int, segments: Sequence[ExamplePlan]
 ) -> None:
-    if len({plan.model_copy(update={"gamma": 1.0}) for plan in segments}) != 1:
+    if len({_without_gamma(plan) for plan in segments}) != 1:
         msg = f"Fits side by side need plans that differ in gamma only, got {[*segments]}."
         raise ValueError(msg)
     if num_epochs < 1:
@@ -333,22 +310,30 @@ def _check(
         raise ConfigError(msg)
 
 
+def _without_gamma(plan: ExamplePlan) -> ExamplePlan:
+    return plan.model_copy(update={"gamma": 1.0}) if isinstance(plan, SegmentPlan) else plan
+
+
 def _not_finite_message(
     train: SequenceSet,
     validation: SequenceSet | None,
     training: TrainingConfig,
     epoch: int,
     fold: int | str,
-    gamma: float | None,
+    plan: ExamplePlan | None,
 ) -> str:
     """Say where the loss was lost, and whether the features or the step size are to blame."""
-    which = "" if gamma is None else f" with gamma {gamma:g}"
+    which = f" with gamma {plan.gamma:g}" if isinstance(plan, SegmentPlan) else ""
     lead = f"The loss must stay finite, but was lost in epoch {epoch} of fold {fold}{which}"
     for data in (train,) if validation is None else (train, validation):
         for index in range(data.num_examples):
             part = slice(data.first_clip[index], data.first_clip[index] + data.num_clips[index])
             if not np.isfinite(data.features[part]).all():
                 return f"{lead}: features of {data.names[index]} are not finite. Extract them again."
+            if (data.features[part] == MASK_VALUE).all():
+                return (
+                    f"{lead}: all steps of {data.names[index]} are masked. Leave it out, or extract it again."
+                )
     return (
         f"{lead} (learning rate {training.learning_rate:g}, largest feature "
         f"{np.abs(train.features).max():g}). Try a smaller step "

@@ -38,7 +38,60 @@ def weighted_nll(
     return weights[y_true] * nll
 
 
-LOSSES: dict[str, Loss] = {"weighted_nll": weighted_nll}
+def weighted_mse(
+    logits: Float[torch.Tensor, "batch num_classes"],
+    y_true: Int[torch.Tensor, " batch"],
+    weights: Float[torch.Tensor, " num_classes"],
+) -> Float[torch.Tensor, " batch"]:
+    """Return ``w_y * (p_1 - y)^2`` of each example of one of two classes.
+
+    Args:
+        logits: p is their softmax; for logits (0, z), p_1 is the sigmoid of z.
+        y_true: Class of each example, 0 or 1.
+        weights: Weight of each class.
+
+    Raises:
+        ConfigError: If there are more than two classes.
+
+    References:
+        Methods: Karácsony 2020, section 3.5.1, and 2022, "Implemented classifier architectures"; as in the papers.
+    """
+    p = torch.sigmoid(_log_odds("weighted_mse", logits))
+    return weights[y_true] * (p - y_true.to(p.dtype)).square()
+
+
+def bce(
+    logits: Float[torch.Tensor, "batch num_classes"],
+    y_true: Int[torch.Tensor, " batch"],
+    weights: Float[torch.Tensor, " num_classes"],
+) -> Float[torch.Tensor, " batch"]:
+    """Return ``w_y * (-y log p_1 - (1 - y) log(1 - p_1))``, the other loss of the search of Karácsony.
+
+    Args:
+        logits: p is their softmax.
+        y_true: Class of each example, 0 or 1.
+        weights: Weight of each class.
+
+    Raises:
+        ConfigError: If there are more than two classes.
+    """
+    odds = _log_odds("bce", logits)
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    return weights[y_true] * entropy(odds, y_true.to(odds.dtype), reduction="none")
+
+
+def _log_odds(name: str, logits: Float[torch.Tensor, "batch num_classes"]) -> Float[torch.Tensor, " batch"]:
+    if logits.shape[1] != 2:
+        msg = (
+            f"The loss {name} needs two classes, got {logits.shape[1]}. "
+            "Use --set training.loss=weighted_nll, the categorical cross-entropy."
+        )
+        raise ConfigError(msg)
+    return logits[:, 1] - logits[:, 0]
+
+
+LOSSES: dict[str, Loss] = {"weighted_nll": weighted_nll, "weighted_mse": weighted_mse, "bce": bce}
+"""Losses by name; weighted_mse and bce are for two classes."""
 
 
 def first_over_class(counts: Int[np.ndarray, " num_classes"]) -> Float[np.ndarray, " num_classes"]:

@@ -1,6 +1,5 @@
-"""Scores of trained aggregators: the middle clip of every segment, no random numbers."""
+"""Scores of trained aggregators: the middle clip of every segment or all steps, no random numbers."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,10 +9,8 @@ from jaxtyping import Float, Float32, Float64, Int
 
 from semioscope.models import Aggregator
 from semioscope.plans import SegmentPlan, draw_positions
-from semioscope.training.sequences import SequenceSet
-
-MIDDLE_GAMMA = math.inf
-"""Validation and prediction take the clip in the middle of each segment, whatever training drew."""
+from semioscope.training.samplers import MIDDLE_GAMMA, ExamplePlan, sampler_of
+from semioscope.training.sequences import MASKED_ROW, SequenceSet
 
 EXAMPLES_PER_BATCH = 1024
 
@@ -23,10 +20,10 @@ class StepScores:
     """How a prediction came about over the time of each example.
 
     Args:
-        position: The clip of each segment, counted from 0 among the example's available clips.
-        start_frame: Where that clip starts, in frames from the first frame of the event.
-        score_so_far: Class probabilities had the event ended with this clip.
-        score_alone: Class probabilities of this clip alone.
+        position: The clip of each segment (or the step), counted from 0 among those the example has; -1 if masked.
+        start_frame: Where that clip starts, in frames from the first frame of the event; -1 if masked.
+        score_so_far: Class probabilities had the event ended with this clip; NaN if masked.
+        score_alone: Class probabilities of this clip alone; NaN if masked.
     """
 
     position: Int[np.ndarray, "num_examples num_segments"]
@@ -43,62 +40,63 @@ def middle_positions(
 
 
 def predict_scores(
-    model: Aggregator, data: SequenceSet, segments: SegmentPlan
+    model: Aggregator, data: SequenceSet, segments: ExamplePlan
 ) -> Float64[np.ndarray, "num_examples num_classes"]:
     """Return the class probabilities of every example.
 
     Args:
         model: A trained aggregator.
         data: Examples; their classes are not used.
-        segments: The plan that the aggregator was trained with; its gamma is not used.
+        segments: The plan that the aggregator was trained with; a gamma is not used.
 
     Raises:
-        ConfigError: If the features are of another size, or a segment is short and the plan says ``error``.
+        ConfigError: If the features are of another size, or a segment is short and the plan says ``error``, or an
+            example has more steps than the plan.
     """
-    logits = logits_of_rows(model, data, data.rows(middle_positions(data, segments)))
+    logits = logits_of_rows(model, data, sampler_of(data, segments).fixed())
     return _probabilities(logits)
 
 
-def predict_steps(model: Aggregator, data: SequenceSet, segments: SegmentPlan) -> StepScores:
+def predict_steps(model: Aggregator, data: SequenceSet, segments: ExamplePlan) -> StepScores:
     """Return how the prediction of every example came about.
 
     Args:
         model: A trained aggregator.
         data: Examples; their classes are not used.
-        segments: The plan that the aggregator was trained with; its gamma is not used.
+        segments: The plan that the aggregator was trained with; a gamma is not used.
 
     Raises:
         ConfigError: As :func:`predict_scores`.
     """
-    position = middle_positions(data, segments)
-    rows = data.rows(position)
+    rows = sampler_of(data, segments).fixed()
+    is_real = rows != MASKED_ROW
     so_far, alone = [], []
     with torch.inference_mode():
         for x in batches_of_rows(data, rows):
             so_far.append(model.eval().logits_per_step(x))
             alone.append(model.logits_per_clip(x))
     return StepScores(
-        position=position,
-        start_frame=data.start_frames[rows],
+        position=np.where(is_real, rows - data.first_clip[:, None], -1),
+        start_frame=np.where(is_real, data.start_frames[rows], -1),
         score_so_far=_probabilities(torch.cat(so_far)),
         score_alone=_probabilities(torch.cat(alone)),
     )
 
 
 def predict_representations(
-    model: Aggregator, data: SequenceSet, segments: SegmentPlan
+    model: Aggregator, data: SequenceSet, segments: ExamplePlan
 ) -> Float32[np.ndarray, "num_examples size"]:
     """Return one vector per example: what the aggregator knows when it decides.
 
     Args:
         model: A trained aggregator.
         data: Examples; their classes are not used.
-        segments: The plan that the aggregator was trained with; its gamma is not used.
+        segments: The plan that the aggregator was trained with; a gamma is not used.
 
     Raises:
         ConfigError: As :func:`predict_scores`.
     """
-    rows = data.rows(middle_positions(data, segments))
+    rows = sampler_of(data, segments).fixed()
     with torch.inference_mode():
         parts = [model.eval().representation(x) for x in batches_of_rows(data, rows)]
     return torch.cat(parts).numpy()
@@ -119,7 +117,7 @@ def batches_of_rows(
 ) -> Iterator[Float[torch.Tensor, "batch num_segments num_features"]]:
     """Yield the features of sequences of rows, in their order; at least one batch, which may be empty."""
     for begin in range(0, max(1, rows.shape[0]), batch_size):
-        yield torch.from_numpy(data.features[rows[begin : begin + batch_size]])
+        yield torch.from_numpy(data.gathered(rows[begin : begin + batch_size]))
 
 
 def _probabilities(

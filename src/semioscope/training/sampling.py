@@ -15,7 +15,7 @@ from semioscope.plans import SegmentBounds, draw_positions
 from semioscope.training.sequences import SequenceSet
 
 Batch = tuple[
-    Float32[torch.Tensor, "num_gammas batch num_segments num_features"], Int[torch.Tensor, " batch"]
+    Float32[torch.Tensor, "num_models batch num_segments num_features"], Int[torch.Tensor, " batch"]
 ]
 
 
@@ -42,15 +42,42 @@ def epoch_batches(
         fold: Names the random streams, with the epoch.
         epoch: From 1.
     """
-    order = stream(seed, "order", fold=fold, epoch=epoch).permutation(data.num_examples)
     drawn = [
-        draw_positions(bounds, gamma=gamma, rng=stream(seed, "segments", fold=fold, epoch=epoch))
+        data.rows(draw_positions(bounds, gamma=gamma, rng=epoch_stream(seed, fold=fold, epoch=epoch)))
         for gamma in gammas
     ]
+    yield from shuffled_batches(data, drawn, batch_size=batch_size, seed=seed, fold=fold, epoch=epoch)
+
+
+def epoch_stream(seed: int, *, fold: int | str, epoch: int) -> np.random.Generator:
+    """Return the random stream from which the clips of an epoch are drawn."""
+    return stream(seed, "segments", fold=fold, epoch=epoch)
+
+
+def shuffled_batches(
+    data: SequenceSet,
+    rows_of_models: Sequence[Int[np.ndarray, "num_examples num_segments"]],
+    *,
+    batch_size: int,
+    seed: int,
+    fold: int | str,
+    epoch: int,
+) -> Iterator[Batch]:
+    """Yield features and classes of every example once, in a random order that all models share.
+
+    Args:
+        data: The examples.
+        rows_of_models: For each model, the rows that every example shows in this epoch.
+        batch_size: Examples per batch; the last one may be smaller.
+        seed: Seed of the run.
+        fold: Names the random stream, with the epoch.
+        epoch: From 1.
+    """
+    order = stream(seed, "order", fold=fold, epoch=epoch).permutation(data.num_examples)
     # gathered step by step, as recurrent layers read it; a batch is a view of that
-    rows = np.stack([data.rows(positions)[order].T for positions in drawn])
+    rows = np.stack([own[order].T for own in rows_of_models])
     y_true = data.y_true[order]
     for begin in range(0, order.size, batch_size):
         part = slice(begin, begin + batch_size)
-        steps_first = torch.from_numpy(data.features[rows[:, :, part]])
+        steps_first = torch.from_numpy(data.gathered(rows[:, :, part]))
         yield steps_first.transpose(1, 2), torch.from_numpy(y_true[part])

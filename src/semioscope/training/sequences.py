@@ -7,7 +7,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
 from semioscope.core.errors import ConfigError
+from semioscope.models import MASK_VALUE
 from semioscope.plans import SegmentBounds, SegmentPlan, bounds_of_clips
+
+MASKED_ROW = -1
+"""In place of a row: a step that is masked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,14 @@ class SequenceSet:
         rows: np.ndarray = self.first_clip[:, None] + positions
         return rows
 
+    def gathered(self, rows: Int[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape num_features"]:
+        """Return a copy of rows of the table; steps that are masked are :data:`semioscope.models.MASK_VALUE`."""
+        taken: np.ndarray = self.features[rows]
+        masked = rows < 0
+        if masked.any():
+            taken[masked] = MASK_VALUE
+        return taken
+
 
 def sequence_set(
     features: Sequence[Float[np.ndarray, "_ num_features"]],
@@ -172,3 +184,76 @@ def clip_set(
         y_true=y_true,
         names=tuple(f"clip {i}" for i in range(count)) if names is None else tuple(names),
     )
+
+
+def step_set(
+    features: Float32[np.ndarray, "num_examples num_steps num_features"],
+    num_valid_steps: Int[np.ndarray, " num_examples"],
+    y_true: Int[np.ndarray, " num_examples"],
+    *,
+    frames_per_step: int = 8,
+    names: Sequence[str] | None = None,
+) -> SequenceSet:
+    """Return a set in which every slice is an example and its steps are its clips; use it with ``StepPlan``.
+
+    The features are not copied. Masked steps are put in front when a batch is made, so what stands before the valid
+    steps does not matter.
+
+    Args:
+        features: Steps of each slice; the last ``num_valid_steps`` of them count.
+        num_valid_steps: Steps that each slice has, 1 to ``num_steps``.
+        y_true: Class of each slice.
+        frames_per_step: Frames between the starts of neighbouring steps; 8 for I3D.
+        names: Names of the slices, for messages; None means their number.
+
+    Raises:
+        ConfigError: If a slice has no step, or one that is not finite or looks like a masked one.
+
+    References:
+        Methods: Karácsony 2020, section 3.4, and 2022, "Feature extraction"; as in the papers.
+    """
+    count, num_steps, num_features = features.shape
+    called = tuple(f"slice {i}" for i in range(count)) if names is None else tuple(names)
+    counts = np.asarray(num_valid_steps, dtype=np.int64)
+    if np.any(counts > num_steps) or len(counts) != count or len(called) != count:
+        msg = (
+            f"{count} slices of {num_steps} steps need as many names and counts of at most {num_steps}; got "
+            f"{len(called)} names, {len(counts)} counts and a largest of {counts.max(initial=0)}."
+        )
+        raise ValueError(msg)
+    _check_steps(features, counts, called)
+    step = np.arange(num_steps) - (num_steps - counts[:, None])
+    return SequenceSet(
+        features=features.reshape(count * num_steps, num_features),
+        start_frames=(step * frames_per_step).ravel(),
+        first_clip=np.arange(count, dtype=np.int64) * num_steps + num_steps - counts,
+        num_clips=counts,
+        num_frames=counts * frames_per_step,
+        frames_per_clip=frames_per_step,
+        y_true=y_true,
+        names=called,
+    )
+
+
+def _check_steps(
+    features: Float32[np.ndarray, "num_examples num_steps num_features"],
+    num_valid_steps: Int[np.ndarray, " num_examples"],
+    names: Sequence[str],
+) -> None:
+    """Refuse a slice one of whose valid steps cannot be used."""
+    for index, (slice_steps, count) in enumerate(zip(features, num_valid_steps.tolist(), strict=True)):
+        valid = slice_steps[len(slice_steps) - count :]
+        if not np.isfinite(valid).all():
+            msg = (
+                f"Every step needs features that are finite, but {names[index]} has some that are not: a frame was "
+                "missing. Leave the slice out and count it, or repair its video and extract again."
+            )
+            raise ConfigError(msg)
+        masked = np.flatnonzero((valid == MASK_VALUE).all(axis=1))
+        if masked.size:
+            whole = "nothing but" if masked.size == count else f"{masked.size} of {count}"
+            msg = (
+                f"A step that counts must not be {MASK_VALUE:g} throughout, but {names[index]} has {whole} such "
+                "steps, which would be masked. Give the number of steps that it has, or leave it out."
+            )
+            raise ConfigError(msg)

@@ -20,8 +20,13 @@ def test_weighted_nll_is_the_formula_of_the_methods():
     assert float(each.mean()) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", sorted(LOSSES))
-@pytest.mark.parametrize("num_classes", [2, 3])
+OF_TWO_CLASSES = {"weighted_mse", "bce"}
+
+
+@pytest.mark.parametrize(
+    ("name", "num_classes"),
+    [(name, 2) for name in sorted(LOSSES)] + [(name, 3) for name in sorted(LOSSES.keys() - OF_TWO_CLASSES)],
+)
 def test_every_loss_grows_with_the_weight_and_falls_with_the_right_score(name, num_classes):
     y_true = torch.arange(num_classes)
     ones = torch.ones(num_classes)
@@ -32,6 +37,35 @@ def test_every_loss_grows_with_the_weight_and_falls_with_the_right_score(name, n
     torch.testing.assert_close(
         LOSSES[name](torch.zeros(num_classes, num_classes), y_true, 3 * ones), 3 * unsure
     )
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    logits=st.lists(st.tuples(st.floats(-8, 8), st.floats(-8, 8)), min_size=1, max_size=9),
+    weights=st.tuples(st.floats(0.1, 9), st.floats(0.1, 9)),
+    seed=st.integers(0, 99),
+)
+def test_losses_of_two_classes_are_their_formulas(logits, weights, seed):
+    """Written out in plain numbers; of two classes the cross-entropies are one."""
+    y_true = np.random.default_rng(seed).integers(0, 2, len(logits))
+    found = {
+        name: LOSSES[name](
+            torch.tensor(logits, dtype=torch.float64), torch.tensor(y_true), torch.tensor(weights).double()
+        )
+        for name in LOSSES
+    }
+    for i, ((first, second), y) in enumerate(zip(logits, y_true.tolist(), strict=True)):
+        p = 1 / (1 + math.exp(first - second))
+        assert float(found["weighted_mse"][i]) == pytest.approx(weights[y] * (p - y) ** 2, rel=1e-6)
+        wanted = -weights[y] * (y * math.log(p) + (1 - y) * math.log(1 - p))
+        assert float(found["bce"][i]) == pytest.approx(wanted, rel=1e-5)
+    torch.testing.assert_close(found["bce"], found["weighted_nll"])
+
+
+@pytest.mark.parametrize("name", sorted(OF_TWO_CLASSES))
+def test_losses_of_two_classes_refuse_three(name):
+    with pytest.raises(ConfigError, match=rf"loss {name} needs two classes, got 3\. Use .*weighted_nll"):
+        LOSSES[name](torch.zeros(2, 3), torch.tensor([0, 1]), torch.ones(3))
 
 
 labels = st.lists(st.integers(0, 2), min_size=3).map(lambda more: np.array([0, 1, 2, *more]))

@@ -1,0 +1,103 @@
+"""Where the settings of a random search are drawn from; a trial is a function of its number."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+
+from semioscope.core.errors import ConfigError
+from semioscope.core.randomness import stream
+
+
+@runtime_checkable
+class Distribution(Protocol):
+    """Where the value of a setting comes from."""
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        """Return a plain value."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uniform:
+    """Numbers of [low, high), each equally likely; with ``log`` their logarithms are."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """Return a number."""
+        if self.log:
+            return math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+        return float(rng.uniform(self.low, self.high))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeNumber:
+    """Whole numbers from ``low`` to ``high``, both included, each equally likely; ``count`` makes a list of them."""
+
+    low: int
+    high: int
+    count: int | None = None
+
+    def draw(self, rng: np.random.Generator) -> int | list[int]:
+        """Return a number, or a list of numbers that do not depend on each other."""
+        drawn: int | list[int] = rng.integers(self.low, self.high, size=self.count, endpoint=True).tolist()
+        return drawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One of some values, each equally likely."""
+
+    values: tuple[Any, ...]
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        """Return a value."""
+        return self.values[int(rng.integers(len(self.values)))]
+
+
+SearchSpace: TypeAlias = Mapping[str, Distribution]
+"""Where each setting is drawn from; keys are ``aggregator.NAME`` or ``training.NAME``."""
+
+SEARCH_SPACES: dict[str, SearchSpace] = {
+    "lstm_fc": {
+        "aggregator.lstm_sizes": WholeNumber(low=32, high=256, count=2),
+        "aggregator.fc_sizes": WholeNumber(low=16, high=128, count=2),
+        "aggregator.dropout": Uniform(low=0.0, high=0.5),
+        "aggregator.recurrent_dropout": Uniform(low=0.0, high=0.5),
+        "aggregator.l2": Uniform(low=1e-6, high=1e-2, log=True),
+        "training.loss": Choice(values=("weighted_mse", "bce")),
+        "training.epochs": WholeNumber(low=50, high=2000),
+        "training.batch_size": WholeNumber(low=50, high=2000),
+    },
+}
+"""Spaces by aggregator. Methods: Karácsony 2020, section 3.5.1, and 2022, "Implemented classifier architectures"; as
+in the papers, but for ``l2``, whose strength they do not give: its range is ours. Both losses are for two classes:
+with more, give the space without them."""
+
+
+def trial(number: int, space: SearchSpace, seed: int) -> dict[str, dict[str, Any]]:
+    """Return the settings of a trial, nested: ``{"aggregator": {...}, "training": {...}}``.
+
+    Each setting has a random stream of its own, so one more of them changes no other.
+
+    Args:
+        number: Which trial, from 0.
+        space: Where each setting is drawn from.
+        seed: Seed of the search.
+
+    Raises:
+        ConfigError: If a key of the space is neither ``aggregator.NAME`` nor ``training.NAME``.
+    """
+    settings: dict[str, dict[str, Any]] = {"aggregator": {}, "training": {}}
+    for key, distribution in space.items():
+        section, _, name = key.partition(".")
+        if section not in settings or not name:
+            msg = f"A search space may hold aggregator.NAME and training.NAME, got {key!r}. Correct the key."
+            raise ConfigError(msg)
+        settings[section][name] = distribution.draw(stream(seed, "search", trial=number, setting=key))
+    return settings

@@ -1,0 +1,220 @@
+"""Random search: what is drawn, that order and interruption do not matter, and that no patient is on both sides."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from semioscope.core.errors import ConfigError, LeakageError
+from semioscope.models import AggregatorConfig, relative_cost
+from semioscope.plans import StepPlan
+from semioscope.training import (
+    SEARCH_SPACES,
+    SearchData,
+    TrainingConfig,
+    TrialResult,
+    best_trial,
+    estimate_seconds,
+    fit,
+    measured_epoch_seconds,
+    run_trial,
+    single_thread,
+    step_set,
+    trial,
+)
+from semioscope.training.search_space import Choice, Uniform, WholeNumber
+
+AGGREGATOR = AggregatorConfig(name="lstm_fc", lstm_sizes=(4, 3), fc_sizes=(3,))
+TRAINING = TrainingConfig(epochs=3, batch_size=10, loss="bce", optimizer="adam", learning_rate=0.02)
+SPACE = {
+    "aggregator.dropout": Uniform(low=0.0, high=0.5),
+    "training.loss": Choice(values=("weighted_mse", "bce")),
+    "training.epochs": WholeNumber(low=1, high=4),
+}
+FIXED = {"aggregator": AGGREGATOR, "training": TRAINING, "space": SPACE, "seed": 0}
+
+
+def material(**changes):
+    rng = np.random.default_rng(0)
+    y_true = np.arange(30) % 2
+    features = rng.exponential(size=(30, 3, 4)).astype(np.float32)
+    features[np.arange(30), :, y_true] += 1
+    options = {
+        "examples": step_set(features, np.full(30, 3), y_true),
+        "patients": tuple(f"p{i // 5}" for i in range(30)),
+        "is_validation": np.arange(30) >= 20,
+        "num_classes": 2,
+    }
+    return SearchData(**(options | changes))
+
+
+def run_one(number, data=None, **changes):
+    with single_thread():
+        return run_trial(number, data or material(), plan=StepPlan(num_steps=3), **(FIXED | changes))
+
+
+@pytest.mark.parametrize("name", sorted(SEARCH_SPACES))
+def test_every_space_gives_settings_that_are_possible_and_fill_its_ranges(name):
+    drawn = [trial(number, SEARCH_SPACES[name], seed=0) for number in range(400)]
+    for settings in drawn:
+        AggregatorConfig.model_validate({"name": name} | settings["aggregator"])
+        TrainingConfig.model_validate(settings["training"])
+    for key, distribution in SEARCH_SPACES[name].items():
+        section, setting = key.split(".")
+        values = [settings[section][setting] for settings in drawn]
+        if isinstance(distribution, Choice):
+            assert set(values) == set(distribution.values)
+            continue
+        values = np.array(values)
+        low, high = distribution.low, distribution.high
+        assert values.min() >= low
+        assert values.max() <= high
+        place = (values - low) / (high - low)
+        if isinstance(distribution, Uniform) and distribution.log:
+            place = np.log(values / low) / np.log(high / low)
+        assert place.min() < 0.03
+        assert place.max() > 0.97
+        assert abs(place.mean() - 0.5) < 0.06
+
+
+def test_ranges_are_those_of_the_papers():
+    space = SEARCH_SPACES["lstm_fc"]
+    ranges = {key: (space[key].low, space[key].high) for key in space if key != "training.loss"}
+    assert ranges == {
+        "aggregator.lstm_sizes": (32, 256),
+        "aggregator.fc_sizes": (16, 128),
+        "aggregator.dropout": (0, 0.5),
+        "aggregator.recurrent_dropout": (0, 0.5),
+        "aggregator.l2": (1e-6, 1e-2),
+        "training.epochs": (50, 2000),
+        "training.batch_size": (50, 2000),
+    }
+    assert set(space["training.loss"].values) == {"weighted_mse", "bce"}
+
+
+def test_whole_numbers_include_both_ends():
+    drawn = [WholeNumber(low=1, high=3).draw(np.random.default_rng(seed)) for seed in range(50)]
+    assert set(drawn) == {1, 2, 3}
+    assert all(type(value) is int for value in drawn)
+
+
+def test_a_trial_follows_from_its_number_alone():
+    space = SEARCH_SPACES["lstm_fc"]
+    again = {number: trial(number, space, seed=3) for number in (7, 2, 5)}
+    for number, settings in again.items():
+        assert settings == trial(number, space, seed=3)
+        assert json.loads(json.dumps(settings)) == settings
+        assert settings != trial(number, space, seed=4)
+        assert settings != trial(number + 1, space, seed=3)
+    fewer = {key: value for key, value in space.items() if key != "aggregator.l2"}
+    for number, settings in again.items():
+        less = trial(number, fewer, seed=3)
+        assert less["training"] == settings["training"]
+        assert less["aggregator"] == {k: v for k, v in settings["aggregator"].items() if k != "l2"}
+
+
+@pytest.mark.parametrize("key", ["epochs", "folds.rule", "training."])
+def test_other_sections_are_not_searched(key):
+    with pytest.raises(ConfigError, match=r"aggregator\.NAME and training\.NAME, got"):
+        trial(0, {key: Uniform(low=0, high=1)}, seed=0)
+
+
+@pytest.mark.parametrize("wrong", ["training.epoch", "training.learning_rate"])
+def test_settings_that_do_not_exist_or_are_not_possible_are_refused(wrong):
+    with pytest.raises(ConfigError, match="must give settings that are possible"):
+        run_one(0, space={wrong: Uniform(low=-2, high=-1)})
+
+
+def test_order_and_interruption_do_not_matter():
+    whole = [run_one(number) for number in range(3)]
+    kept = {number: TrialResult(**json.loads(json.dumps(asdict(run_one(number))))) for number in (2, 0)}
+    kept[1] = run_one(1)
+    assert [kept[number] for number in range(3)] == whole
+    assert best_trial(list(kept.values())) == best_trial(whole)
+
+
+def test_score_is_the_best_f1_over_the_inner_split():
+    data, result = material(), run_one(1)
+    settings = trial(1, SPACE, seed=0)
+    assert result.settings == settings
+    with single_thread():
+        wanted = fit(
+            data.examples.subset(np.arange(20)),
+            data.examples.subset(np.arange(20, 30)),
+            aggregator=AGGREGATOR.model_copy(update=settings["aggregator"]),
+            training=TRAINING.model_copy(update=settings["training"] | {"best_epoch": "best_f1"}),
+            segments=StepPlan(num_steps=3),
+            num_classes=2,
+            seed=0,
+            fold="0, trial 1",
+        )
+    assert result.score == wanted.history["validation_f1"].max()
+    assert result.best_epoch == wanted.best_epoch <= settings["training"]["epochs"]
+
+
+def test_best_trial_is_the_first_of_the_highest():
+    def result(number, score):
+        return TrialResult(
+            number=number, settings={}, score=score, best_epoch=1, failure=None if score else "no"
+        )
+
+    results = [result(4, 0.5), result(3, 0.7), result(1, 0.7), result(0, None)]
+    assert best_trial(results).number == 1
+    assert best_trial(results[::-1]).number == 1
+    with pytest.raises(ConfigError, match=r"got none of 1: no"):
+        best_trial(results[3:])
+
+
+def test_a_trial_whose_loss_is_lost_is_a_failure_and_other_faults_are_errors():
+    data = material()
+    data.examples.features[0] = np.inf
+    found = run_one(0, data)
+    assert found.score is None
+    assert "features of slice 0 are not finite" in found.failure
+    with pytest.raises(ConfigError, match="Unknown loss 'x'"):
+        run_one(0, space={"training.loss": Choice(values=("x",))})
+
+
+def test_no_patient_is_on_both_sides():
+    with pytest.raises(LeakageError, match=r"but p3 is on both sides \(1 such patients\)\. Split by patient"):
+        material(is_validation=np.arange(30) >= 18)
+    for side in (np.zeros(30, bool), np.ones(30, bool)):
+        with pytest.raises(ConfigError, match="examples to learn from and others"):
+            material(is_validation=side)
+    with pytest.raises(ValueError, match="got 1 patients and 30 sides for 30 examples"):
+        material(patients=("p0",))
+
+
+def test_estimate_measures_the_ends_and_counts_all_epochs():
+    """Where an epoch takes a time that grows with the cost of a step, the estimate is exact."""
+    space, numbers, asked = SEARCH_SPACES["lstm_fc"], range(20), []
+    aggregator, training = AggregatorConfig(name="lstm_fc"), TrainingConfig()
+
+    def cost(number):
+        drawn = trial(number, space, seed=0)["aggregator"]
+        config = AggregatorConfig.model_validate(aggregator.model_dump() | drawn)
+        return relative_cost(config, num_segments=7, num_features=1024)
+
+    def measure(number):
+        asked.append(number)
+        return 0.5 + 0.1 * cost(number)
+
+    options = {"aggregator": aggregator, "training": training, "space": space, "seed": 0}
+    options |= {"num_steps": 7, "num_features": 1024, "seconds_per_epoch": measure}
+    found = estimate_seconds(numbers, **options)
+    wanted = sum((0.5 + 0.1 * cost(n)) * trial(n, space, seed=0)["training"]["epochs"] for n in numbers)
+    assert found == pytest.approx(wanted)
+    assert set(asked) == {min(numbers, key=cost), max(numbers, key=cost)}
+    assert len(asked) == 2
+    assert estimate_seconds([], **options) == 0
+    asked.clear()
+    assert estimate_seconds([3], **options) == pytest.approx(
+        (0.5 + 0.1 * cost(3)) * trial(3, space, seed=0)["training"]["epochs"]
+    )
+    assert asked == [3]
+
+
+def test_an_epoch_is_measured_in_seconds():
+    with single_thread():
+        assert 0 < measured_epoch_seconds(0, material(), plan=StepPlan(num_steps=3), **FIXED) < 60
