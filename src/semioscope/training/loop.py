@@ -12,7 +12,13 @@ from pydantic import Field
 from semioscope.core.config import Config
 from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.core.randomness import torch_seed
-from semioscope.models import Aggregator, AggregatorConfig, build, logits_side_by_side
+from semioscope.models import (
+    Aggregator,
+    AggregatorConfig,
+    build,
+    forget_memory,
+    logits_side_by_side,
+)
 from semioscope.plans import SegmentPlan, draw_positions
 from semioscope.training.losses import LOSSES, Loss, class_weights
 from semioscope.training.predict import MIDDLE_GAMMA, batches_of_rows
@@ -220,6 +226,7 @@ def fit_side_by_side(
         if lost.size:
             gamma = segments[lost[0]].gamma if len(segments) > 1 else None
             raise ConfigError(_not_finite_message(train, validation, training, epoch, fold, gamma))
+    forget_memory()
     results = []
     for k, model in enumerate(models):
         last_state, best = model.state(), best_state[k]
