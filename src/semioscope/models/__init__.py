@@ -8,6 +8,7 @@ from semioscope.models.aggregator import (
 )
 from semioscope.models.build import AGGREGATORS, build, relative_cost, restore
 from semioscope.models.files import describe, load, save
+from semioscope.models.last_state import forget_memory
 from semioscope.models.steps import MASK_VALUE, real_steps
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "build",
     "check_shape",
     "describe",
+    "forget_memory",
     "load",
     "logits_side_by_side",
     "real_steps",

@@ -123,7 +123,7 @@ class _Space:
 
     def free(self) -> None:
         """Let another pass use the memory."""
-        _FREE[self.shape].append(self)
+        _FREE.setdefault(self.shape, []).append(self)
 
     def last_hidden(self) -> torch.Tensor:
         """Return a copy of the last hidden states, (layer, direction, batch, units)."""
@@ -172,6 +172,11 @@ def _around(direction: int, steps: int) -> tuple[slice, slice]:
 
 _FREE: dict[tuple[int, ...], list[_Space]] = {}
 """Memory that no pass uses now, by shape. A pass takes its own and gives it back when its gradients are done."""
+
+
+def forget_memory() -> None:
+    """Give back the memory that is kept for passes of the shapes seen so far; whoever trains calls it at the end."""
+    _FREE.clear()
 
 
 def _at(whole: torch.Tensor, step: int) -> torch.Tensor:

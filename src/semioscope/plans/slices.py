@@ -69,9 +69,9 @@ def slices_of(num_frames: int, plan: SlicePlan) -> Int[np.ndarray, "num_slices 2
 
     Examples:
         >>> slices_of(130, SlicePlan())
-        array([[ 0, 60],
-               [60, 60],
-               [120, 10]])
+        array([[  0,  60],
+               [ 60,  60],
+               [120,  10]])
         >>> slices_of(130, SlicePlan(stride=30, leftovers=False))[:, 0]
         array([ 0, 30, 60])
     """

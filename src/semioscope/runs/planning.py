@@ -34,7 +34,7 @@ from semioscope.splits import (
     make_folds,
     read_folds,
 )
-from semioscope.training import CLASS_WEIGHTS, LOSSES, OPTIMIZERS
+from semioscope.training import BEST_EPOCH, CLASS_WEIGHTS, LOSSES, OPTIMIZERS
 
 ChooseClips = Callable[[ClipPlan, Interval], Int64[np.ndarray, " num_clips"]]
 """Which clips of an event are wanted, of those that a clip plan has."""
@@ -272,6 +272,7 @@ def check_names(config: RunConfig) -> None:
         ("aggregator.name", config.aggregator.name, AGGREGATORS),
         ("training.optimizer", config.training.optimizer, OPTIMIZERS),
         ("training.loss", config.training.loss, LOSSES),
+        ("training.best_epoch", config.training.best_epoch, BEST_EPOCH),
         ("training.class_weights", config.training.class_weights, CLASS_WEIGHTS),
         *(("baselines", name, BASELINES) for name in config.baselines),
     ]

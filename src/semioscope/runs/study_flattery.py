@@ -28,6 +28,7 @@ def flattery(
     scores: Mapping[str, Mapping[str, EventScores]],
     last: Mapping[str, Mapping[str, EventScores]],
     best: Mapping[str, Mapping[str, str]],
+    tops: Mapping[str, str],
 ) -> dict[str, Any] | None:
     """Return what the folds that share patients add to the scores; None without both kinds of folds.
 
@@ -36,6 +37,7 @@ def flattery(
         scores: Scores of events by protocol and cell.
         last: The same after the last epoch.
         best: Best cell by protocol and aggregator.
+        tops: Best cell by protocol.
     """
     pair = compared_protocols(results)
     if pair is None:
@@ -79,15 +81,16 @@ def flattery(
         "selection": {"accuracy": chosen[first], "accuracy_to": chosen[second]},
         "last_epoch": {"accuracy": at_last},
     }
-    return {**found, "sentences": _sentences(results, found, best)}
+    return {**found, "sentences": _sentences(results, found, tops[first])}
 
 
-def _sentences(
-    results: StudyResults, found: Mapping[str, Any], best: Mapping[str, Mapping[str, str]]
-) -> list[str]:
+def _sentences(results: StudyResults, found: Mapping[str, Any], top_cell: str) -> list[str]:
     first, second = found["from"], found["to"]
-    cells = found["metrics"]["accuracy"]["cells"]
-    top = max(cells.values(), key=lambda row: row["from"])
+    rows = list(found["metrics"]["accuracy"]["cells"].values())
+    # the best setting of all, if the other protocol has it too
+    top = next((row for row in rows if row["cell"] == top_cell), None) or max(
+        rows, key=lambda row: row["from"]
+    )
     difference = top["difference"]
     low, high = difference["low"], difference["high"]
     interval = (
@@ -95,28 +98,33 @@ def _sentences(
         if low == low
         else str(difference["note"]).rstrip(".").lower() or "no interval"
     )
-    told = [
-        f"The best setting under {first} folds, {top['cell']}, calls {_percent(top['from'])} of the seizures "
-        f"rightly there and {_percent(top['to'])} when no patient stands on both sides ({second}): "
-        f"{_points(top['from'] - top['to'])} points of accuracy that depend on having seen the same patients or on "
-        f"the choice of the epoch ({interval})."
-    ]
     mean = found["metrics"]["accuracy"]["mean_difference"]
     f1 = found["metrics"]["f1"]["mean_difference"]
     count = found["num_cells"]
     settings = "that setting" if count == 1 else f"the {count} settings that both have"
-    told.append(
+    selection, other_selection = (results.plan.folds_of(name).folds.selection for name in (first, second))
+    told = [
         f"Over {settings}, {first} lies {_points(mean)} points of accuracy above {second} "
-        + (f"({_points(f1)} points of F1)." if f1 == f1 else "(F1 is undefined in some settings).")
-    )
-    selection = results.plan.folds_of(first).folds.selection
+        + (f"({_points(f1)} points of F1)." if f1 == f1 else "(F1 is undefined in some settings)."),
+        f"The best setting under {first} folds, {top['cell']}, calls {_percent(top['from'])} of the seizures "
+        f"rightly there and {_percent(top['to'])} when no patient stands on both sides ({second}): "
+        f"{_points(top['from'] - top['to'])} points of accuracy ({interval}).",
+    ]
+    causes = ["patients that were seen in training"]
+    if selection == "test":
+        causes.append("the epoch, chosen on the fold that is reported")
+    if count > 1:
+        causes.append(f"luck, as the best of {count} settings was picked on these very scores")
+    if other_selection == "inner":
+        causes.append(f"more seizures to train on, as {second} keeps some of them back for its own choices")
+    told.append(f"What can make {first} look better: {'; '.join(causes)}.")
     if selection == "test":
         gained, other = found["selection"]["accuracy"], found["selection"]["accuracy_to"]
         at_last = found["last_epoch"]["accuracy"]
         told.append(
-            f"The choice of the epoch has its part: made on the very fold that is reported, it moves accuracy under "
-            f"{first} by {_points(gained)} points against the last epoch; under {second} by {_points(other)}. With "
-            f"nothing chosen on either side, {first} lies {_points(at_last)} points above {second}."
+            f"The choice of the epoch moves accuracy under {first} by {_points(gained)} points against the last "
+            f"epoch, under {second}, where the tested seizures have no part in it, by {_points(other)}. After the "
+            f"last epoch, with none chosen on either side, {first} lies {_points(at_last)} points above {second}."
         )
     return told
 

@@ -80,6 +80,7 @@ def _event_content(results: StudyResults) -> dict[str, Any]:
     last: dict[str, dict[str, EventScores]] = {}
     best: dict[str, dict[str, str]] = {}
     protocols: dict[str, Any] = {}
+    tops: dict[str, str] = {}
     for protocol in plan.protocols:
         done = [cell for cell in plan.cells if results.fold_results(protocol, cell)]
         scored[protocol] = {cell.name: results.scores(protocol, cell) for cell in done}
@@ -89,8 +90,10 @@ def _event_content(results: StudyResults) -> dict[str, Any]:
             for cell in done
         ]
         best[protocol] = _best(cells)
+        if cells:
+            tops[protocol] = max(cells, key=_rank)["cell"]
         protocols[protocol] = _protocol_content(results, protocol, cells, best[protocol], scored[protocol])
-    flattered = flattery(results, scored, last, best)
+    flattered = flattery(results, scored, last, best, tops)
     gammas = sorted({cell.config.segments.gamma for cell in plan.cells} - {math.inf})
     x = np.linspace(0, 1, _POINTS_OF_A_DENSITY)
     facts = study_facts(results)

@@ -11,7 +11,14 @@ from jaxtyping import Float, Float64, Int
 
 from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.core.randomness import torch_seed
-from semioscope.models import MASK_VALUE, Aggregator, AggregatorConfig, build, logits_side_by_side
+from semioscope.models import (
+    MASK_VALUE,
+    Aggregator,
+    AggregatorConfig,
+    build,
+    forget_memory,
+    logits_side_by_side,
+)
 from semioscope.models.steps import StepAggregator
 from semioscope.plans import SegmentPlan
 from semioscope.training.losses import LOSSES, Loss, class_weights
@@ -185,6 +192,7 @@ def fit_side_by_side(
             raise LostLossError(_not_finite_message(train, validation, training, epoch, fold, plan))
         if not best.is_running.any():
             break
+    forget_memory()
     results = []
     history = {
         "train_loss": train_loss,

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from semioscope.models.last_state import last_hidden
+from semioscope.models import last_state
+from semioscope.models.last_state import forget_memory, last_hidden
 
 
 def make_layer(features: int, units: int, *, bidirectional: bool, seed: int) -> nn.LSTM:
@@ -118,3 +119,14 @@ def test_whatever_else_is_asked_runs_in_the_general_layer(case: str) -> None:
     if case == "gradient of the input":
         last_hidden([layer], x[None])[0].sum().backward()
         assert x.grad is not None
+
+
+def test_memory_can_be_given_back_also_while_a_pass_is_under_way() -> None:
+    layer = make_layer(6, 4, bidirectional=True, seed=4)
+    x = torch.randn(1, 3, 5, 6)
+    states = last_hidden([layer], x)
+    forget_memory()
+    states.sum().backward()
+    assert sum(len(spaces) for spaces in last_state._FREE.values()) == 1
+    forget_memory()
+    assert not last_state._FREE

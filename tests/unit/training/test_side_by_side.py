@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from semioscope.core.errors import ConfigError
-from semioscope.models import AGGREGATORS, AggregatorConfig
+from semioscope.models import AGGREGATORS, AggregatorConfig, last_state
 from semioscope.plans import SegmentPlan
 from semioscope.training import (
     OPTIMIZERS,
@@ -102,6 +102,11 @@ def test_what_a_gamma_draws_does_not_depend_on_the_others() -> None:
         for (x, y_true), (alone, own) in zip(together, epoch([gamma]), strict=True):
             assert y_true == own
             np.testing.assert_array_equal(x[k], alone[0])
+
+
+def test_no_memory_of_the_passes_is_kept_after_a_fit() -> None:
+    fits(GAMMAS)
+    assert not last_state._FREE
 
 
 def test_plans_that_differ_in_more_than_gamma_are_refused() -> None:
