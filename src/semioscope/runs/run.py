@@ -15,6 +15,7 @@ from semioscope.evaluation import (
     FoldTask,
     build_examples,
     examples_digest,
+    read_examples,
     run_fold,
     write_examples,
 )
@@ -132,6 +133,8 @@ def event_examples(
 ) -> ExampleTable:
     """Put the features of events into one file that every training reads; what gives none joins the failures.
 
+    The table that comes back is mapped from that file, as the trainings map it: its pages are shared with them.
+
     Raises:
         StoreError: If no event has features.
     """
@@ -149,7 +152,7 @@ def event_examples(
         raise StoreError(msg)
     folder.mkdir(parents=True, exist_ok=True)
     write_examples(table, folder)
-    return table
+    return read_examples(folder)
 
 
 def _fold_tasks(plan: RunPlan, folder: RunFolder) -> list[FoldTask]:
