@@ -317,8 +317,9 @@ def test_a_seizure_that_is_shorter_than_its_clips(tiny: Tiny, tmp_path: Path) ->
         "segments.short=error",
     )
     assert refused.exit_code == FAILED
-    assert "Every segment must hold a whole clip of 20 frames, but p0" in refused.err
-    assert "Use fewer segments (--set segments.num_segments=K)" in refused.err
+    assert "each of 64 segments must hold a whole clip of 20 frames, but seizure p0" in refused.err
+    assert "segments (--set segments.num_segments=" in refused.err
+    assert not (tmp_path / "no").exists(), "known before anything is trained"
     cohort = tiny.copy(tmp_path / "cohort")
     edit_rows(
         cohort / "seizures.tsv",

@@ -138,10 +138,10 @@ def chosen_config(
         settings: ``key=value`` of ``--set``; they win.
 
     Raises:
-        ConfigError: If any of them does not exist or is not valid.
+        ConfigError: If any of them does not exist or is not valid, or the grid of a study sets it.
     """
     from semioscope.core.errors import ConfigError
-    from semioscope.recipes import apply_overrides, make_config, read_config
+    from semioscope.recipes import apply_overrides, given_settings, make_config, read_config
 
     is_file = recipe.endswith((".yaml", ".yml"))
     config = read_config(Path(recipe)) if is_file else make_config(recipe, protocol=protocol or "patient")
@@ -157,7 +157,14 @@ def chosen_config(
         from semioscope.cohort import read_task
 
         config = config.model_copy(update={"task": read_task(task)})
-    return apply_overrides(config, [*overrides, *settings])
+    config = apply_overrides(config, [*overrides, *settings])
+    if config.is_study:
+        from semioscope.runs import check_given, check_protocol
+
+        given = given_settings([*overrides, *settings])
+        check_protocol(protocol, given)
+        check_given(config, given)
+    return config
 
 
 def _cohort_folder(

@@ -147,7 +147,8 @@ def imported_of(
     there = " and ".join(entry.backbone for entry in entries)
     msg = (
         f"Recording {recording_id} must have features of {backbone}: features of {there} were imported for this "
-        f"recording, but not of {backbone}. Bring its video, or choose --backbone {entries[0].backbone}."
+        f"recording, but not of {backbone}. Bring its video, or use {entries[0].backbone} (--backbone, in a study "
+        f"--set grid.backbones=[{entries[0].backbone}])."
     )
     raise CohortError(msg)
 

@@ -1,7 +1,7 @@
 """Reading, writing and changing a run's configuration; a misspelt key is an error with the nearest valid one."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -47,20 +47,46 @@ def apply_overrides(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
         ConfigError: If an override has no ``=``, its key does not exist or its value is not valid.
     """
     for override in overrides:
-        key, separator, text = override.partition("=")
-        if not separator or not key.strip():
-            msg = f"--set needs key=value, got {override!r}. Write for example --set training.epochs=100."
-            raise ConfigError(msg)
-        try:
-            value = yaml.load(text, Loader=_Loader)
-        except yaml.YAMLError as err:
-            msg = f"--set {key}: the value must be YAML, got {text!r}. Put text with special signs in quotes."
-            raise ConfigError(msg) from err
-        nested: Any = value
-        for part in reversed(key.strip().split(".")):
-            nested = {part: nested}
-        config = updated(config, nested)
+        config = updated(config, _nested(override))
     return config
+
+
+def given_settings(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the value of every setting that ``key=value`` overrides give, by dotted key; the last one wins.
+
+    Raises:
+        ConfigError: If an override has no ``=`` or its value is not YAML.
+
+    Examples:
+        >>> given_settings(["segments={num_segments: 8}", "backbone.name=motion"])
+        {'segments.num_segments': 8, 'backbone.name': 'motion'}
+    """
+    return {key: value for override in overrides for key, value in _flat(_nested(override), "")}
+
+
+def _flat(nested: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _nested(override: str) -> dict[str, Any]:
+    """Return a ``key=value`` override as nested plain values."""
+    key, separator, text = override.partition("=")
+    if not separator or not key.strip():
+        msg = f"--set needs key=value, got {override!r}. Write for example --set training.epochs=100."
+        raise ConfigError(msg)
+    try:
+        nested: Any = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as err:
+        msg = f"--set {key}: the value must be YAML, got {text!r}. Put text with special signs in quotes."
+        raise ConfigError(msg) from err
+    for part in reversed(key.strip().split(".")):
+        nested = {part: nested}
+    found: dict[str, Any] = nested
+    return found
 
 
 def dump_config(config: RunConfig) -> str:

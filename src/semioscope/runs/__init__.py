@@ -8,6 +8,7 @@ from semioscope.runs.predict import Prediction, PredictionRequest, predict_all, 
 from semioscope.runs.prediction_files import write_predictions_folder
 from semioscope.runs.run import perform_run
 from semioscope.runs.study import StudyOutcome, perform_study
+from semioscope.runs.study_given import check_given, check_protocol
 from semioscope.runs.study_plan import StudyPlan, check_grid, plan_study
 
 __all__ = [
@@ -20,7 +21,9 @@ __all__ = [
     "RunPlan",
     "StudyOutcome",
     "StudyPlan",
+    "check_given",
     "check_grid",
+    "check_protocol",
     "cohort_of_features",
     "perform_run",
     "perform_study",

@@ -25,6 +25,7 @@ from semioscope.models import AGGREGATORS
 from semioscope.networks import BackboneSpec, backbone_spec
 from semioscope.plans import ClipPlan, clips_in
 from semioscope.recipes import PROTOCOLS, RunConfig
+from semioscope.runs.short_views import check_whole_segments
 from semioscope.runs.yardsticks import YardstickGroup, motion_frames, yardstick_groups, yardstick_notes
 from semioscope.splits import (
     PATIENT_RULES,
@@ -146,7 +147,12 @@ class RunPlan:
 
 
 def plan_run(
-    config: RunConfig, cohort_folder: Path, *, store: Path | None = None, folds_file: Path | None = None
+    config: RunConfig,
+    cohort_folder: Path,
+    *,
+    store: Path | None = None,
+    folds_file: Path | None = None,
+    in_study: bool = False,
 ) -> RunPlan:
     """Return what a run will do, with everything checked that can be checked before work begins.
 
@@ -155,9 +161,11 @@ def plan_run(
         cohort_folder: The cohort.
         store: Feature store; None means ``$SEMIOSCOPE_STORE`` or the cohort's own.
         folds_file: Folds to use again, instead of making them.
+        in_study: Whether a grid sets what differs between settings; messages then name its keys.
 
     Raises:
-        ConfigError: If a setting names what does not exist, or the folds cannot be made.
+        ConfigError: If a setting names what does not exist, the folds cannot be made, or a view is too short for
+            its segments where that is an error.
         CohortError: If the tables break a rule, or a class has no event.
         LeakageError: If the folds let a patient cross under a rule that forbids it.
     """
@@ -167,13 +175,16 @@ def plan_run(
     _check_events(selection)
     if folds_file is not None:
         folds, folds_digest = read_folds(folds_file, events=selection.events), file_sha256(folds_file)
-        folds_notes = _check_folds_file(folds, config)
+        folds_notes = _check_folds_file(folds, config, in_study=in_study)
     else:
         folds, folds_digest, folds_notes = _made_folds(config, cohort, selection), "", []
     check_leakage(folds, allow_shared_patients=config.folds.rule not in PATIENT_RULES)
     spec = backbone_spec(config.backbone.name)
     clips = _clips(config, spec)
     _check_lengths(config, clips, selection.events)
+    if config.examples.level == "event":
+        names = {key: recording.view for key, recording in cohort.recordings.items()}
+        check_whole_segments(selection.events, clips, config.segments, view_names=names, in_study=in_study)
     of_movement = [name for name in config.baselines if needs_video(name)]
     groups = yardstick_groups(cohort, selection.events) if of_movement else ()
     notes = [*folds.notes, *folds_notes, *selection.warnings, *yardstick_notes(groups)]
@@ -222,7 +233,7 @@ def _made_folds(config: RunConfig, cohort: Cohort, selection: EventSelection) ->
         raise type(err)(f"{err} (Class {named}.)" if " class" in str(err) else str(err)) from err
 
 
-def _check_folds_file(folds: FoldPlan, config: RunConfig) -> list[str]:
+def _check_folds_file(folds: FoldPlan, config: RunConfig, *, in_study: bool) -> list[str]:
     """Refuse folds of another rule or selection than the settings say: the report would name the wrong ones.
 
     Return what else must be told: another number of folds than ``folds.num_folds``.
@@ -235,6 +246,8 @@ def _check_folds_file(folds: FoldPlan, config: RunConfig) -> list[str]:
     if differing:
         told = " and ".join(f"{key} {given[key]}, not {wanted[key]}" for key in differing)
         remedy = " ".join(f"--set {key}={given[key]}" for key in differing)
+        if in_study:
+            remedy = f"--set grid.protocols=[NAME] of a protocol that has {'it' if len(differing) == 1 else 'them'}"
         msg = f"The folds file must fit the settings of the run, but has {told}. Add {remedy}, or use other folds."
         raise ConfigError(msg)
     number = len(folds.folds)

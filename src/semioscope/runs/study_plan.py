@@ -11,7 +11,7 @@ from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.recipes import PROTOCOLS, GridConfig, RunConfig, updated
 from semioscope.runs.planning import RunPlan, check_names, plan_run
 
-_SHARED_SECTIONS = ("folds", "selection", "segments")
+PROTOCOL_SECTIONS = ("folds", "selection", "segments")
 """What a protocol may change inside a study; the clips are the same under all, so that only one thing differs."""
 
 
@@ -70,7 +70,7 @@ class StudyPlan:
 
     def config_of(self, protocol: str, cell: Cell) -> RunConfig:
         """Return the whole settings of a cell under a protocol."""
-        return under_protocol(cell.config, protocol)
+        return _settings_of(self.config, cell, protocol)
 
     def describe(self) -> str:
         """Return the plan in a few lines."""
@@ -113,7 +113,7 @@ def plan_study(
     """Return what a study will do, with everything checked that can be checked before work begins.
 
     Args:
-        config: Settings with a grid.
+        config: Settings with a grid; without ``grid.protocols`` folds and selection are the run's own.
         cohort_folder: The cohort.
         store: Feature store; None means ``$SEMIOSCOPE_STORE`` or the cohort's own.
         folds_file: Folds to use again; for studies of one protocol only.
@@ -134,12 +134,14 @@ def plan_study(
     plans: dict[str, dict[str, RunPlan]] = {}
     for protocol in protocols:
         plans[protocol] = {}
-        for cell in cells:
-            backbone = cell.config.backbone.name
-            if backbone not in plans[protocol]:
-                plans[protocol][backbone] = plan_run(
-                    under_protocol(cell.config, protocol), cohort_folder, store=store, folds_file=folds_file
-                )
+        for backbone in dict.fromkeys(cell.config.backbone.name for cell in cells):
+            own = [cell for cell in cells if cell.config.backbone.name == backbone]
+            # cells of a backbone share everything that is planned; the most segments need the longest views
+            hardest = max(own, key=lambda cell: cell.config.segments.num_segments)
+            plans[protocol][backbone] = plan_run(
+                _settings_of(config, hardest, protocol), cohort_folder,
+                store=store, folds_file=folds_file, in_study=True,
+            )  # fmt: skip
     return StudyPlan(config=config, cells=cells, plans=plans)
 
 
@@ -153,15 +155,29 @@ def check_grid(config: RunConfig) -> tuple[Cell, ...]:
         if name not in PROTOCOLS:
             raise ConfigError(unknown_name("value of grid.protocols", name, PROTOCOLS))
     _refuse_repeats(config.grid)
+    unused = ("aggregators", "num_segments", "gammas") if config.examples.level == "clip" else ()
+    for key in unused:
+        if getattr(config.grid, key):
+            msg = (
+                f"A study of clips compares backbones, so grid.{key} must be empty, got "
+                f"{_listed(map(str, getattr(config.grid, key)))}. Use grid.backbones"
+                f"{', or aggregator.name for another classifier' if key == 'aggregators' else ''}."
+            )
+            raise ConfigError(msg)
     cells = tuple(_cells(config))
     for cell in cells:
         check_names(cell.config)
     return cells
 
 
+def _settings_of(config: RunConfig, cell: Cell, protocol: str) -> RunConfig:
+    """Return the settings of a cell: folds and selection are the protocol's where the grid lists protocols."""
+    return under_protocol(cell.config, protocol) if config.grid.protocols else cell.config
+
+
 def under_protocol(config: RunConfig, protocol: str) -> RunConfig:
     """Return settings with the folds and the selection of a protocol; the number of folds stays."""
-    sections = {key: PROTOCOLS[protocol][key] for key in _SHARED_SECTIONS if key in PROTOCOLS[protocol]}
+    sections = {key: PROTOCOLS[protocol][key] for key in PROTOCOL_SECTIONS if key in PROTOCOLS[protocol]}
     return updated(config, {"protocol": protocol, **sections})
 
 

@@ -1,6 +1,7 @@
 """What is checked before work begins, and the yardsticks of videos of any frame rate."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from semioscope.core.errors import ConfigError
 from semioscope.core.files import write_json
 from semioscope.features import EventFeatures
 from semioscope.networks import FEATURE_NAMES
+from semioscope.plans import clip_range
 from semioscope.recipes import apply_overrides, make_config
 from semioscope.runs import plan_run
 from semioscope.runs.results import event_traits
@@ -59,7 +61,29 @@ def test_released_folds_need_whole_segments(tiny: Tiny):
     wanted = ("folds.rule=released", "selection.on=test")
     with pytest.raises(ConfigError, match=r"segments\.short must be error"):
         plan_run(config(*wanted), tiny.cohort)
-    assert plan_run(config(*wanted, "segments.short=error"), tiny.cohort).folds.rule == "released"
+    fitting = ("segments.short=error", "segments.num_segments=2")
+    assert plan_run(config(*wanted, *fitting), tiny.cohort).folds.rule == "released"
+
+
+def test_views_that_are_too_short_for_their_segments_are_told_once_before_work_begins(tiny: Tiny):
+    plan = plan_run(config(), tiny.cohort)
+    shortest = min(
+        (clip_range(plan.clips, view.interval).num_frames, event.event_id)
+        for event in plan.events
+        for view in event.views
+    )  # fmt: skip
+    limit = shortest[0] // plan.clips.frames_per_clip
+    refused = ("segments.short=error", f"segments.num_segments={10 * limit}")
+    with pytest.raises(
+        ConfigError, match=rf"seizure {shortest[1]}, view \w+, has \d+ clips in {shortest[0]}"
+    ) as told:
+        plan_run(config(*refused), tiny.cohort)
+    [advised] = re.findall(r"Use (\d+) segments \(--set segments\.num_segments=\1\)", str(told.value))
+    assert re.search(r"\d+ more views? (is|are) too short", str(told.value))
+    plan_run(config("segments.short=error", f"segments.num_segments={advised}"), tiny.cohort)
+    with pytest.raises(ConfigError, match=f"Use {advised} segments"):
+        plan_run(config("segments.short=error", f"segments.num_segments={int(advised) + 1}"), tiny.cohort)
+    plan_run(config(f"segments.num_segments={10 * limit}"), tiny.cohort)
 
 
 def test_a_clip_that_fits_no_seizure_is_refused_before_work_begins(tiny: Tiny):

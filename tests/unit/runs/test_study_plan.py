@@ -1,15 +1,16 @@
 """What a study will do: its cells, its protocols, and what is refused."""
 
 import math
+import re
 from pathlib import Path
 
 import pytest
 from tiny_study import TinyStudy
 
 from semioscope.core.errors import ConfigError
-from semioscope.recipes import PROTOCOLS, RunConfig, apply_overrides, make_config
-from semioscope.runs import plan_study
-from semioscope.runs.study_plan import training_name, under_protocol
+from semioscope.recipes import PROTOCOLS, RunConfig, apply_overrides, given_settings, make_config
+from semioscope.runs import check_given, check_protocol, plan_study
+from semioscope.runs.study_plan import check_grid, training_name, under_protocol
 
 FIGURE = "gestures-2021-figure2"
 
@@ -94,3 +95,93 @@ def test_what_a_plan_says(study: TinyStudy, tmp_path: Path) -> None:
         for fold in plan.folds_of(protocol).folds.folds
     }
     assert len(names) == plan.num_trainings
+
+
+TABLE = "gestures-2021-table1"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "message"),
+    [
+        (TABLE, ["backbone.name=motion"], r"backbone\.name is set by grid\.backbones = \[wide_resnet50_2, .*"
+         r"got motion\. Set grid\.backbones=\[motion\] instead"),
+        (FIGURE, ["segments.num_segments=8"], r"set by grid\.num_segments = \[2, 4, 8, 16\].*got 8\. "
+         r"Set grid\.num_segments=\[8\] instead"),
+        (FIGURE, ["segments={num_segments: 8}"], r"Set grid\.num_segments=\[8\] instead"),
+        (FIGURE, ["aggregator.name=fc"], r"Set grid\.aggregators=\[fc\] instead"),
+        (FIGURE, ["segments.gamma=.inf"], r"= \[1, 1\.25, 2, 4, \.inf\].*Set grid\.gammas=\[\.inf\] instead"),
+        (FIGURE, ["folds.rule=seizure"], r"\(seizure by paper and patient by patient\).*"
+         r"Set grid\.protocols=\[paper\] instead, or grid\.protocols=\[\]"),
+        (FIGURE, ["folds.rule=leave-one-patient-out"], r"No protocol has that: set grid\.protocols=\[\]"),
+        (FIGURE, ["selection.on=none"], r"No protocol has that"),
+        (FIGURE, ["grid.protocols=[released]", "segments.short=centre"],
+         r"segments\.short .*\(error by released\).*grid\.protocols=\[patient\] or grid\.protocols=\[paper\]"),
+        (TABLE, ["segments.short=error"], r"nothing is cut into segments, so segments\.short has no effect"),
+    ],
+)  # fmt: skip
+def test_settings_that_the_grid_sets_cannot_be_given_by_themselves(
+    recipe: str, settings: list[str], message: str
+) -> None:
+    config = config_of(*settings, recipe=recipe)
+    with pytest.raises(ConfigError, match=message):
+        check_given(config, given_settings(settings))
+    check_given(config, {})
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings"),
+    [
+        (FIGURE, ["backbone.name=motion", "segments.short=error", "folds.num_folds=3"]),
+        (FIGURE, ["grid.num_segments=[8]", "segments.num_segments=8"]),
+        (FIGURE, ["grid.gammas=[]", "segments.gamma=2"]),
+        (FIGURE, ["grid.protocols=[paper]", "folds.rule=seizure"]),
+        (FIGURE, ["grid.protocols=[]", "folds.rule=leave-one-patient-out"]),
+        (TABLE, ["aggregator.name=mean"]),
+    ],
+)
+def test_settings_that_have_an_effect_or_say_the_same_can_be_given(recipe: str, settings: list[str]) -> None:
+    check_given(config_of(*settings, recipe=recipe), given_settings(settings))
+
+
+def test_the_protocols_are_given_once() -> None:
+    check_protocol("paper", given_settings(["grid.protocols=[paper]"]))
+    check_protocol(None, given_settings(["grid.protocols=[patient]"]))
+    with pytest.raises(ConfigError, match=r"got --protocol paper and grid\.protocols=\[patient\]"):
+        check_protocol("paper", given_settings(["grid.protocols=[patient]"]))
+
+
+@pytest.mark.parametrize("key", ["aggregators=[fc, mean]", "num_segments=[2]", "gammas=[1]"])
+def test_a_study_of_clips_compares_backbones_only(key: str) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"compares backbones, so grid\.{key.partition('=')[0]} must be empty"
+    ):
+        check_grid(config_of(f"grid.{key}", recipe=TABLE))
+
+
+def test_without_protocols_in_the_grid_folds_and_selection_are_the_own(study: TinyStudy) -> None:
+    config = config_of("grid.protocols=[]", "folds.rule=leave-one-patient-out", "grid.num_segments=[2]")
+    plan = plan_study(config, study.cohort)
+    assert plan.protocols == ("patient",)
+    assert plan.folds_of("patient").folds.rule == "leave-one-patient-out"
+    assert plan.config_of("patient", plan.cells[0]).folds.rule == "leave-one-patient-out"
+
+
+def test_short_views_are_told_before_any_training_with_the_key_of_the_grid(study: TinyStudy) -> None:
+    config = config_of("grid.protocols=[released]", "grid.num_segments=[2, 200]")
+    with pytest.raises(
+        ConfigError,
+        match=r"each of 200 segments .* but seizure \S+, view (large|small), has \d+ clips in \d+ frames "
+        r"\(1\d\.\d s\)\."
+        r" \d+ more views are too short for it\. Use (\d+) segments \(--set grid\.num_segments=\[\2\]\)",
+    ) as told:
+        plan_study(config, study.cohort)
+    [fitting] = re.findall(r"Use (\d+)", str(told.value))
+    plan_study(apply_overrides(config, [f"grid.num_segments=[2, {fitting}]"]), study.cohort)
+
+
+def test_folds_of_another_rule_name_the_key_of_the_grid(study: TinyStudy) -> None:
+    folds = study.event / "paper" / "folds.json"
+    with pytest.raises(
+        ConfigError, match=r"folds\.rule seizure, not patient.*Add --set grid\.protocols=\[NAME\]"
+    ):
+        plan_study(config_of("grid.protocols=[patient]"), study.cohort, folds_file=folds)
