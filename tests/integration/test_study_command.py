@@ -1,5 +1,6 @@
 """Studies from the command line: published features, interruptions, and the order of work."""
 
+import math
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,11 @@ from stopping import jobs_done
 from tiny import assert_same_files, call
 from tiny_study import VOLATILE, TinyStudy, clip_study, event_study
 
+from semioscope.core.errors import ConfigError
+from semioscope.core.files import read_json
+from semioscope.evaluation import ExampleTable, FoldTask, fold
 from semioscope.execution import EXECUTORS, LocalExecutor, Unit, UnitResult
+from semioscope.training import FitResult
 
 INTERRUPTED, KILLED = 130, -9
 STOPS = (
@@ -212,6 +217,47 @@ def test_cells_of_a_study_can_be_compared(study: TinyStudy, tmp_path: Path) -> N
     across = call("compare", first, f"{study.event / 'paper'}@mean-n2-gamma1")
     assert across.exit_code != 0
     assert "--allow-different-folds" in across.err
+
+
+SMALL = (
+    "--protocol", "patient", "--set", "grid.aggregators=[mean]", "--set", "grid.num_segments=[2]",
+    "--set", "grid.clip_baseline=false",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("gammas", [{math.inf}, {1.0, math.inf}])
+def test_trainings_that_failed_are_told_and_tried_again(
+    study: TinyStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gammas: set[float]
+) -> None:
+    """One of those trained side by side, or all of them."""
+    fit, tried = fold._fitted, []
+
+    def fit_or_fail(tasks: Sequence[FoldTask], table: ExampleTable) -> list[FitResult]:
+        tried.append([task.name for task in tasks])
+        if any(task.fold.index == 0 and task.segments.gamma in gammas for task in tasks):
+            msg = "the loss is not finite. Lower the learning rate."
+            raise ConfigError(msg)
+        return fit(tasks, table)
+
+    out = tmp_path / "study"
+    monkeypatch.setattr(fold, "_fitted", fit_or_fail)
+    for _ in range(2):
+        tried.clear()
+        given = call(*event_study(study.cohort, out, *SMALL))
+        assert given.exit_code == 1
+        assert any("fold 0" in name for names in tried for name in names), "tried again"
+        failures = (out / "failures.tsv").read_text()
+        assert "fold 0 cannot be trained: the loss is not finite." in failures
+        scores = read_json(out / "scores.json")
+        assert scores["run"]["num_trained"] == 4 - len(gammas)
+        assert scores["summary"][0] == f"2 settings, {4 - len(gammas)} of 4 trainings."
+    monkeypatch.setattr(fold, "_fitted", fit)
+    given = call(*event_study(study.cohort, out, *SMALL))
+    assert given.exit_code == 0, given.text
+    assert read_json(out / "scores.json")["summary"][0] == "2 settings, 4 trainings."
+    whole = tmp_path / "whole"
+    assert call(*event_study(study.cohort, whole, *SMALL)).exit_code == 0
+    assert_same_files(out, whole, without=VOLATILE)
 
 
 def test_no_row_of_the_table_can_be_had(study: TinyStudy, tmp_path: Path) -> None:

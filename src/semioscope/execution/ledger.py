@@ -65,6 +65,10 @@ class Ledger:
         }
         write_json(self._path(unit), record)
 
+    def forget(self, unit: Unit) -> None:
+        """Take back that a unit is done, so that it is done again; its outputs stay."""
+        self._path(unit).unlink(missing_ok=True)
+
     def _path(self, unit: Unit) -> Path:
         return self.folder / f"{digest(sorted(self._sizes(unit)) or unit.name)}.json"
 

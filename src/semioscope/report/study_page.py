@@ -26,7 +26,14 @@ from semioscope.report.study_sections import (
     views_text,
 )
 from semioscope.report.study_strips import CLIP_METRICS, strips_figure
-from semioscope.report.study_words import gamma_text, p_text, published_best_text, rule_text, segments_text
+from semioscope.report.study_words import (
+    gamma_text,
+    p_text,
+    published_best_text,
+    rule_text,
+    segments_text,
+    trainings_text,
+)
 from semioscope.report.wording import METRIC_NAMES, join_words
 
 _FIGURES = ("grid-*", "matrices-*", "strips-*", "protocols", "beta")
@@ -62,6 +69,7 @@ def _shared(study: Study) -> dict[str, Any]:
     scores, cohort = study.scores, study.part("cohort")
     return {
         "run": study.part("run"),
+        "trainings": trainings_text(study.part("run")),
         "level": study.level,
         "classes": study.classes,
         "positive_class": study.positive_class,

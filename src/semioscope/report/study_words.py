@@ -141,6 +141,19 @@ def gap_text(metric: str, value: object) -> str:
     return text.lstrip("+-") if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
 
 
+def trainings_text(run: Mapping[str, Any]) -> str:
+    """Return how many trainings were done, and of how many where that is not all; empty if it is not said.
+
+    Examples:
+        >>> trainings_text({"num_trained": 598, "num_trainings": 600})
+        '598 of 600 trainings'
+    """
+    done, planned = as_float(run.get("num_trained")), as_float(run.get("num_trainings"))
+    if not math.isfinite(done):
+        return ""
+    return plural(done, "training") if done == planned else f"{count(done)} of {plural(planned, 'training')}"
+
+
 def p_text(value: object) -> str:
     r"""Return a p value without its sign of equality, never as zero.
 

@@ -72,6 +72,8 @@ def perform_study(
 ) -> StudyOutcome:
     """Do what a study plan says and leave a study folder behind. The same call goes on where it was interrupted.
 
+    A training that failed is a row of ``failures.tsv``, and the same call tries it again.
+
     Args:
         plan: From ``plan_study``.
         out: Folder; new, empty, or of the same study.
@@ -144,6 +146,7 @@ def _perform(
     units = _units(groups)
     clip_units = [task.unit() for task in clip_work]
     ledger = Ledger(folder.units / "ledger")
+    _forget_failed(ledger, units)
     for stage, function, stage_units in (
         ("clip classifiers", run_clip_fold, clip_units),
         ("trainings", run_fold_group, units),
@@ -168,9 +171,9 @@ def _perform(
         for task in group.tasks:
             content = read_json(task.result)
             if "failed" in content:
-                failures.append(
-                    Failure(recording_id="", event_id="", stage="trainings", message=content["failed"])
-                )
+                told = content["failed"]
+                progress.message(f"trainings: {told}", level="warning")
+                failures.append(Failure(recording_id="", event_id="", stage="trainings", message=told))
             else:
                 done[task.unit().name] = content
     clip_done = {task.unit().name: task for task in clip_work if ledger.is_done(task.unit())}
@@ -258,6 +261,17 @@ def _fold_task(
         name=training_name(protocol, cell, fold.index),
         brief=True,
     )
+
+
+def _forget_failed(ledger: Ledger, units: Sequence[Unit]) -> None:
+    """Take back that trainings side by side are done where some of them failed.
+
+    The same command tries them again, as it does where all of them failed, and as a run does with its folds.
+    """
+    for unit in units:
+        record = ledger.record(unit)
+        if record is not None and any("failed" in summary for summary in record.get("value") or ()):
+            ledger.forget(unit)
 
 
 def _units(groups: Sequence[FoldGroup]) -> list[Unit]:

@@ -34,10 +34,11 @@ def study_facts(results: StudyResults) -> dict[str, Any]:
             "num_cells": len(plan.cells),
             "num_folds": len(plan.folds_of(plan.protocols[0]).folds.folds),
             "num_trainings": plan.num_trainings,
+            "num_trained": len(results.clip_tasks if results.clips.only else results.trainings),
             "epochs": config.training.epochs,
             "stride": config.clips.stride,
             "window_stride": config.examples.window_stride if results.clips.wanted else None,
-            "source": "imported features" if not any(paths) else "video",
+            "source": "videos" if any(paths) else "an imported set",
             "commands": {
                 "again": "semioscope run STUDY/config.yaml --cohort COHORT --out NEWSTUDY",
                 "compare": f"semioscope compare STUDY/{plan.protocols[0]}@{plan.cells[0].name} STUDY/...",

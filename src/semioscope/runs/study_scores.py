@@ -339,7 +339,11 @@ def _confusion(scores: EventScores) -> list[list[int]]:
 
 def _summary(content: Mapping[str, Any]) -> list[str]:
     """Return the result in a few lines, for the terminal."""
-    lines = [f"{content['run']['num_cells']} settings, {content['run']['num_trainings']} trainings."]
+    run = content["run"]
+    trained, planned = run["num_trained"], run["num_trainings"]
+    lines = [
+        f"{run['num_cells']} settings, {trained if trained == planned else f'{trained} of {planned}'} trainings."
+    ]
     for protocol, part in content["protocols"].items():
         by_name = {cell["cell"]: cell for cell in part["cells"]}
         best = [by_name[name] for name in part["best"].values()]

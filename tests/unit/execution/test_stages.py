@@ -76,6 +76,17 @@ def test_another_key_or_a_damaged_output_is_done_again(tmp_path):
     assert len(run(square_units(tmp_path, range(4)), ledger=ledger).done) == 4
 
 
+def test_what_is_forgotten_is_done_again(tmp_path):
+    ledger = Ledger(tmp_path / "units")
+    units = square_units(tmp_path, range(3))
+    run(units, ledger=ledger)
+    ledger.forget(units[1])
+    ledger.forget(units[1])
+    assert (tmp_path / "1.txt").exists()
+    again = run(units, ledger=ledger)
+    assert [result.unit.name for result in again.done] == ["square 1"]
+
+
 def test_the_folder_may_move(tmp_path):
     old, new = tmp_path / "old", tmp_path / "new"
     run(square_units(old, range(3)), ledger=Ledger(old / "units"))

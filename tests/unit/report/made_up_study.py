@@ -188,8 +188,8 @@ def _shared(num_patients: int) -> dict[str, Any]:
         "run": {
             "name": "made-up study", "recipe": "made-up", "task": "FOS or TCS", "synthetic": True,
             "weights": "pretrained", "precision": "f32", "backbone": "r2plus1d_34_8", "num_cells": 60,
-            "num_folds": 10, "num_trainings": 1200, "epochs": 400, "stride": 1, "window_stride": 32,
-            "source": "imported features", "commands": {"again": "semioscope run STUDY/config.yaml"},
+            "num_folds": 10, "num_trainings": 1200, "num_trained": 1198, "epochs": 400, "stride": 1, "window_stride": 32,
+            "source": "an imported set", "commands": {"again": "semioscope run STUDY/config.yaml"},
         },
         "classes": ["FOS", "TCS"],
         "positive_class": "TCS",

@@ -390,6 +390,14 @@ def test_every_seizure_stands_in_a_folded_table(clip: Path) -> None:
     assert text.count(">sz-059</th>") == 2
 
 
+def test_the_trainings_that_were_done_are_counted(event: Path, tmp_path: Path, no_figures: None) -> None:
+    text = Page((event / "report.html").read_text(encoding="utf-8")).text
+    assert "1 198 of 1 200 trainings" in text.replace("\u202f", " ")
+    assert "Features from an imported set." in text
+    page = edited(tmp_path, lambda scores: scores["run"].update(num_trained=1200), num_segments=(16,))
+    assert "· made-up 1 200 trainings" in page.text.replace("\u202f", " ")
+
+
 def test_random_weights_are_said(tmp_path: Path, no_figures: None) -> None:
     page = edited(tmp_path, lambda scores: scores["run"].update(weights="random"), num_segments=(16,))
     assert "Random weights." in page.text
