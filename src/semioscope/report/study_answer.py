@@ -103,18 +103,20 @@ def flattery_heading(study: Study) -> str:
     before, after = (study.protocol(flattery.get(key)) for key in ("from", "to"))
     if before is None or after is None:
         return "How much the folds flatter is not known"
-    mean = as_float(as_mapping(as_mapping(flattery.get("metrics")).get("accuracy")).get("mean_difference"))
+    found = as_mapping(as_mapping(as_mapping(flattery.get("metrics")).get("accuracy")).get("mean_difference"))
+    mean, low, high = (as_float(found.get(key)) for key in ("value", "low", "high"))
     first = rule_text(before) if rule_text(before) != rule_text(after) else f"protocol {before.name}"
     second = rule_text(after) if first == rule_text(before) else f"protocol {after.name}"
     first = first[:1].upper() + first[1:]
     if not math.isfinite(mean):
         return f"{first} against {second}"
     size = f"{abs(100 * mean):.1f} percentage points of accuracy"
+    low, high = (low, high) if mean > -0.0005 else (-high, -low)
+    ends = " to ".join(f"{100 * end + 0.0:.1f}".replace("-", "\N{MINUS SIGN}") for end in (low, high))
+    sure = f" (95 % interval {ends})" if math.isfinite(low) and math.isfinite(high) else ""
     if abs(mean) < 0.0005:
-        return f"{first} and {second} give the same accuracy on average"
-    if mean > 0:
-        return f"{first} look better than {second} by {size} on average"
-    return f"{first} look worse than {second} by {size} on average"
+        return f"{first} and {second} give the same accuracy on average{sure}"
+    return f"{first} look {'better' if mean > 0 else 'worse'} than {second} by {size} on average{sure}"
 
 
 def _headline(main: ProtocolScores, best: Cell) -> str:

@@ -125,11 +125,11 @@ def flattery_rows(study: Study) -> dict[str, Any]:
         }
         for aggregator in _known(study.aggregators, dict.fromkeys(found))
     ]
-    means = [as_mapping(metrics[metric]).get("mean_difference") for metric in shown]
+    means = [as_mapping(as_mapping(metrics[metric]).get("mean_difference")) for metric in shown]
     return {
         "metrics": [METRIC_NAMES[metric] for metric in shown],
         "rows": rows,
-        "means": [gap_text(metric, mean) for metric, mean in zip(shown, means, strict=True)],
+        "means": [_gap_cell(metric, mean) for metric, mean in zip(shown, means, strict=True)],
     }
 
 
@@ -251,11 +251,16 @@ def _known(order: tuple[str, ...], found: Mapping[str, Any]) -> list[str]:
 
 
 def _flattery_cell(metric: str, cells: Mapping[str, Any]) -> dict[str, str]:
-    difference = as_mapping(cells.get("difference"))
-    low, high = (gap_text(metric, difference.get(end)) for end in ("low", "high"))
     return {
         "before": metric_value(metric, cells.get("from")),
         "after": metric_value(metric, cells.get("to")),
+        **_gap_cell(metric, as_mapping(cells.get("difference"))),
+    }
+
+
+def _gap_cell(metric: str, difference: Mapping[str, Any]) -> dict[str, str]:
+    low, high = (gap_text(metric, difference.get(end)) for end in ("low", "high"))
+    return {
         "gap": gap_text(metric, difference.get("value")),
         "interval": "" if UNDEFINED in (low, high) else f"{low} to {high}",
         "note": str(difference.get("note") or ""),

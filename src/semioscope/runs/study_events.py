@@ -120,10 +120,10 @@ def clip_rows(results: StudyResults, protocol: str, backbone: str) -> list[dict[
     return rows
 
 
-def on_common_events(first: EventScores, second: EventScores) -> tuple[EventScores, EventScores]:
-    """Return both scores on the events that both have, in the order of their ids."""
-    common = sorted(set(first.event_ids) & set(second.event_ids))
-    return _only(first, common), _only(second, common)
+def on_common_events(*scores: EventScores) -> tuple[EventScores, ...]:
+    """Return scores on the events that all of them have, in the order of their ids."""
+    common = sorted(set.intersection(*(set(one.event_ids) for one in scores)))
+    return tuple(_only(one, common) for one in scores)
 
 
 def _only(scores: EventScores, event_ids: Sequence[str]) -> EventScores:

@@ -1,6 +1,6 @@
 """How much a split flatters: the same settings on the same seizures, with and without patients in common."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from semioscope.runs.results import EventScores
 from semioscope.runs.study_events import StudyResults, on_common_events
-from semioscope.scoring import find_metric, paired_bootstrap
+from semioscope.scoring import Estimate, find_metric, mean_paired_bootstrap, paired_bootstrap
 from semioscope.splits import PATIENT_RULES
 
 METRICS_SHOWN = ("accuracy", "balanced_accuracy", "f1", "auroc")
@@ -47,6 +47,7 @@ def flattery(
     names = [name for name in scores[first] if name in scores[second]]
     if not names:
         return None
+    sides = on_common_events(*(scores[protocol][name] for protocol in pair for name in names))
     metrics: dict[str, Any] = {}
     for metric in METRICS_SHOWN:
         cells = {}
@@ -64,8 +65,8 @@ def flattery(
                 "to": find_metric(metric)(b.y_true, b.y_score),
                 "difference": asdict(estimate),
             }
-        differences = [_difference(metric, scores[first][name], scores[second][name]) for name in names]
-        metrics[metric] = {"cells": cells, "mean_difference": float(np.mean(differences))}
+        mean = _mean_difference(results, metric, sides[: len(names)], sides[len(names) :])
+        metrics[metric] = {"cells": cells, "mean_difference": asdict(mean)}
     chosen = {
         protocol: float(
             np.mean([_difference("accuracy", scores[protocol][n], last[protocol][n]) for n in names])
@@ -77,6 +78,10 @@ def flattery(
         "from": first,
         "to": second,
         "num_cells": len(names),
+        "num_events": len(sides[0].event_ids),
+        "num_patients": len(set(sides[0].patients)),
+        "num_left_out": len({event for p in pair for n in names for event in scores[p][n].event_ids})
+        - len(sides[0].event_ids),
         "metrics": metrics,
         "selection": {"accuracy": chosen[first], "accuracy_to": chosen[second]},
         "last_epoch": {"accuracy": at_last},
@@ -98,14 +103,10 @@ def _sentences(results: StudyResults, found: Mapping[str, Any], top_cell: str) -
         if low == low
         else str(difference["note"]).rstrip(".").lower() or "no interval"
     )
-    mean = found["metrics"]["accuracy"]["mean_difference"]
-    f1 = found["metrics"]["f1"]["mean_difference"]
     count = found["num_cells"]
-    settings = "that setting" if count == 1 else f"the {count} settings that both have"
     selection, other_selection = (results.plan.folds_of(name).folds.selection for name in (first, second))
     told = [
-        f"Over {settings}, {first} lies {_points(mean)} points of accuracy above {second} "
-        + (f"({_points(f1)} points of F1)." if f1 == f1 else "(F1 is undefined in some settings)."),
+        _mean_sentence(found),
         f"The best setting under {first} folds, {top['cell']}, calls {_percent(top['from'])} of the seizures "
         f"rightly there and {_percent(top['to'])} when no patient stands on both sides ({second}): "
         f"{_points(top['from'] - top['to'])} points of accuracy ({interval}).",
@@ -127,6 +128,60 @@ def _sentences(results: StudyResults, found: Mapping[str, Any], top_cell: str) -
             f"last epoch, with none chosen on either side, {first} lies {_points(at_last)} points above {second}."
         )
     return told
+
+
+def _mean_difference(
+    results: StudyResults, metric: str, first: Sequence[EventScores], second: Sequence[EventScores]
+) -> Estimate:
+    """Return the mean over settings of how much higher the first protocol is; all have the same events."""
+    events = first[0]
+    if not events.event_ids:
+        nothing = float("nan")
+        note = "No interval: no seizure has a score in every setting under both protocols."
+        return Estimate(value=nothing, low=nothing, high=nothing, num_resamples=0, num_dropped=0, note=note)
+    return mean_paired_bootstrap(
+        find_metric(metric),
+        events.y_true,
+        [one.y_score for one in first],
+        [one.y_score for one in second],
+        events.patients,
+        seed=results.plan.config.seed,
+        class_names=results.plan.any_plan.classes,
+    )
+
+
+def _mean_sentence(found: Mapping[str, Any]) -> str:
+    """Say how much the split flatters over all settings, how sure that is, and what the interval means."""
+    accuracy, f1 = (found["metrics"][name]["mean_difference"] for name in ("accuracy", "f1"))
+    first, second, count = found["from"], found["to"], found["num_cells"]
+    where = (
+        "In the one setting that both have"
+        if count == 1
+        else f"On average over the {count} settings that both have"
+    )
+    if found["num_left_out"]:
+        where += f", on the {found['num_events']} seizures that all of them scored,"
+    told = (
+        f"{where}, ".replace(",,", ",")
+        + f"{first} lies {_points(accuracy['value'])} points of accuracy above {second}"
+    )
+    low, high = accuracy["low"], accuracy["high"]
+    if low != low:
+        return f"{told}{_f1_words(f1)}. {accuracy['note']}"
+    interval = f"95 % interval over {found['num_patients']} patients {_points(low)} to {_points(high)}"
+    told += f" ({interval}){_f1_words(f1)}."
+    if low > 0:
+        return f"{told} The interval lies above 0, so which patients happened to come does not explain it."
+    if high < 0:
+        return f"{told} The interval lies below 0: here the split does not flatter."
+    return f"{told} The interval holds 0: which patients happened to come may be all that is behind it."
+
+
+def _f1_words(f1: Mapping[str, Any]) -> str:
+    if f1["value"] != f1["value"]:
+        return "; F1 is undefined in some settings"
+    ends = f" ({_points(f1['low'])} to {_points(f1['high'])})" if f1["low"] == f1["low"] else ""
+    return f"; of F1, {_points(f1['value'])} points{ends}"
 
 
 def _difference(metric: str, first: EventScores, second: EventScores) -> float:

@@ -31,6 +31,7 @@ from semioscope.scoring.intervals import (
     Estimate,
     bootstrap_patients,
     exact_binomial,
+    mean_paired_bootstrap,
     paired_bootstrap,
 )
 from semioscope.scoring.paired import FlipTest, McNemarTest, holm, mcnemar_exact, sign_flip_test
@@ -87,6 +88,7 @@ __all__ = [
     "mann_whitney_one_tailed",
     "mcnemar_exact",
     "mean_clip_score",
+    "mean_paired_bootstrap",
     "median_iqr",
     "metrics_for",
     "paired_bootstrap",

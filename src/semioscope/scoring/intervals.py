@@ -116,6 +116,58 @@ def paired_bootstrap(
     )  # fmt: skip
 
 
+def mean_paired_bootstrap(
+    metric: Score,
+    y_true: Int[np.ndarray, " num_examples"],
+    y_scores_a: Sequence[Float[np.ndarray, "num_examples num_classes"]],
+    y_scores_b: Sequence[Float[np.ndarray, "num_examples num_classes"]],
+    patients: Sequence[str],
+    *,
+    threshold: Threshold = 0.5,
+    seed: int = 0,
+    num_resamples: int = 2000,
+    confidence: float = 0.95,
+    min_patients: int = MIN_PATIENTS,
+    class_names: Sequence[str] | None = None,
+) -> Estimate:
+    """Return the mean over settings of the difference of a score, a minus b, over resampled patients.
+
+    The patients are drawn once per resample, for all settings and both sides, so what settings have in common
+    (a patient whom all of them get wrong) widens the interval as it should. A resample in which the score of any
+    setting is undefined is dropped and counted. ``y_scores_a`` and ``y_scores_b`` hold, per setting and in one order,
+    the probabilities of the same examples by either side; other arguments and sentences as for
+    ``bootstrap_patients``.
+
+    Raises:
+        ValueError: If the sides differ in their number of settings, or there is none.
+    """
+    if len(y_scores_a) != len(y_scores_b) or not len(y_scores_a):
+        msg = f"Both sides must have the same settings, at least one, got {len(y_scores_a)} and {len(y_scores_b)}."
+        raise ValueError(msg)
+    pairs = [
+        tuple(_value_of(metric, y_true, side, threshold) for side in pair)
+        for pair in zip(y_scores_a, y_scores_b, strict=True)
+    ]
+    value = float(
+        np.mean(
+            [
+                _one(metric, y_true, a, threshold) - _one(metric, y_true, b, threshold)
+                for a, b in zip(y_scores_a, y_scores_b, strict=True)
+            ]
+        )
+    )
+
+    def values(weights: np.ndarray) -> np.ndarray:
+        mean: np.ndarray = np.mean([first(weights) - second(weights) for first, second in pairs], axis=0)
+        return mean
+
+    return _estimate(
+        value, values, y_true, patients,
+        seed=seed, num_resamples=num_resamples, confidence=confidence, min_patients=min_patients,
+        class_names=class_names,
+    )  # fmt: skip
+
+
 def exact_binomial(num_hits: int, num_trials: int, *, confidence: float = 0.95) -> Estimate:
     """Return a fraction with its exact (Clopper-Pearson) interval, which takes trials to be independent.
 

@@ -188,7 +188,8 @@ def _shared(num_patients: int) -> dict[str, Any]:
         "run": {
             "name": "made-up study", "recipe": "made-up", "task": "FOS or TCS", "synthetic": True,
             "weights": "pretrained", "precision": "f32", "backbone": "r2plus1d_34_8", "num_cells": 60,
-            "num_folds": 10, "num_trainings": 1200, "num_trained": 1198, "epochs": 400, "stride": 1, "window_stride": 32,
+            "num_folds": 10, "num_trainings": 1200, "num_trained": 1198, "epochs": 400, "stride": 1,
+            "window_stride": 32,
             "source": "an imported set", "commands": {"again": "semioscope run STUDY/config.yaml"},
         },
         "classes": ["FOS", "TCS"],
@@ -292,14 +293,17 @@ def _flattery(found: dict[str, Any], aggregators: tuple[str, ...]) -> dict[str, 
             a, b = value("paper", cell, metric), value("patient", cell, metric)
             gap = {**estimate(a - b), "low": a - b - 0.03, "high": a - b + 0.035}
             cells[name] = {"cell": cell, "from": a, "to": b, "difference": gap}
-        metrics[metric] = {"cells": cells, "mean_difference": 0.043}
+        metrics[metric] = {
+            "cells": cells,
+            "mean_difference": {**estimate(0.043), "low": 0.012, "high": 0.074},
+        }
     return {
         "from": "paper",
         "to": "patient",
         "metrics": metrics,
         "selection": {"accuracy": 0.021},
         "sentences": [
-            "Over all 60 settings, paper lies +4.3 points of accuracy above patient (+4.1 points of F1).",
+            "On average over the 60 settings that both have, paper lies +4.3 points of accuracy above patient.",
             "41 of 68 patients stand in training and test of the same fold there.",
         ],
     }

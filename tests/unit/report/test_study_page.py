@@ -286,12 +286,36 @@ def test_paired_differences_decide(
 
 def test_folds_that_flatter_the_other_way_are_called_so(tmp_path: Path, no_figures: None) -> None:
     def change(scores: dict[str, Any]) -> None:
-        scores["flattery"]["metrics"]["accuracy"]["mean_difference"] = -0.012
+        scores["flattery"]["metrics"]["accuracy"]["mean_difference"] = {
+            "value": -0.012, "low": -0.05, "high": 0.01, "note": ""
+        }  # fmt: skip
 
+    told = "Folds by seizure look worse than folds by patient by 1.2 percentage points of accuracy on average"
     assert (
-        "Folds by seizure look worse than folds by patient by 1.2 percentage points"
+        f"{told} (95 % interval \N{MINUS SIGN}1.0 to 5.0)"
         in edited(tmp_path, change, num_segments=(16,)).text
     )
+
+
+def test_the_mean_of_what_the_folds_flatter_leads_with_its_interval_or_the_reason_why_not(
+    event: Path, tmp_path: Path, no_figures: None
+) -> None:
+    page = Page((event / "report.html").read_text(encoding="utf-8"))
+    heading = (
+        "Folds by seizure look better than folds by patient by 4.3 percentage points of accuracy on average"
+    )
+    assert f"{heading} (95 % interval 1.2 to 7.4)" in page.text
+    assert "Mean over all settings +4.3 (+1.2 to +7.4)" in page.text
+    assert page.text.index("Mean over all settings") < page.text.index("16 segments, γ = 4 9")
+    note = "No interval: it needs at least 5 patients, and there are 4."
+
+    def change(scores: dict[str, Any]) -> None:
+        for cells in scores["flattery"]["metrics"].values():
+            cells["mean_difference"] |= {"low": None, "high": None, "note": note}
+
+    few = edited(tmp_path, change, num_segments=(16,)).text
+    assert f"Mean over all settings +4.3 {note}" in few
+    assert f"{heading} On average" in few
 
 
 def test_words_and_figures_have_one_sign(event: Path) -> None:

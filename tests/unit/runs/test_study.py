@@ -1,6 +1,7 @@
 """A finished study against independent calculations from its own tables."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from tiny_study import TinyStudy, results_of
 
 from semioscope.core.formats import STUDY_PREDICTIONS
 from semioscope.core.tables import read_table
+from semioscope.runs.study_flattery import _mean_sentence
 from semioscope.runs.study_scores import study_scores
+from semioscope.scoring import resample_patients
 
 PROTOCOLS = ("paper", "patient")
 CELLS = [f"{name}-n{n}-gamma{gamma}" for name in ("mean", "lstm") for n in (2, 4) for gamma in ("1", "inf")]
@@ -113,7 +116,7 @@ def test_what_the_split_flatters_is_the_difference_of_the_same_settings(study: T
         for protocol in PROTOCOLS
     }
     differences = [accuracy["paper"][cell][0] - accuracy["patient"][cell][0] for cell in CELLS]
-    assert flattery["metrics"]["accuracy"]["mean_difference"] == pytest.approx(np.mean(differences))
+    assert flattery["metrics"]["accuracy"]["mean_difference"]["value"] == pytest.approx(np.mean(differences))
     chosen = [best - last for best, last in accuracy["paper"].values()]
     assert flattery["selection"]["accuracy"] == pytest.approx(np.mean(chosen))
     for row in flattery["metrics"]["accuracy"]["cells"].values():
@@ -122,6 +125,77 @@ def test_what_the_split_flatters_is_the_difference_of_the_same_settings(study: T
     assert f"{100 * np.mean(differences):+.1f}".replace("-", "\N{MINUS SIGN}") in told
     assert content["protocols"]["paper"]["shared_patients"] > 0
     assert content["protocols"]["patient"]["shared_patients"] == 0
+
+
+def test_the_interval_of_the_mean_resamples_patients_for_all_settings_and_both_protocols(
+    study: TinyStudy,
+) -> None:
+    content = scores_of(study.event)
+    found = content["flattery"]["metrics"]["accuracy"]["mean_difference"]
+    rows = {protocol: rows_of(study.event / protocol) for protocol in PROTOCOLS}
+    owner = {row["event_id"]: row["patient_id"] for row in rows["paper"]}
+    right = {
+        protocol: {
+            (row["cell"], row["event_id"]): (float(row["y_score_TCS"]) >= 0.5) == row["y_true"]
+            for row in rows[protocol]
+        }
+        for protocol in PROTOCOLS
+    }
+    events = sorted(owner)
+    gain = [
+        np.mean([float(right["paper"][cell, event]) - right["patient"][cell, event] for cell in CELLS])
+        for event in events
+    ]
+    assert found["value"] == pytest.approx(np.mean(gain))
+    y_true = {row["event_id"]: row["y_true"] for row in rows["paper"]}
+    times = resample_patients(
+        np.array([y_true[event] for event in events]), [owner[event] for event in events]
+    )
+    names = sorted(set(owner.values()))
+    weights = times[:, [names.index(owner[event]) for event in events]]
+    drawn = (weights * np.array(gain)).sum(axis=1) / weights.sum(axis=1)
+    assert (found["low"], found["high"]) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])))
+    lead = content["flattery"]["sentences"][0]
+    assert lead.startswith("On average over the 8 settings that both have, paper lies ")
+    ends = " to ".join(f"{100 * found[end]:+.1f}".replace("-", "\N{MINUS SIGN}") for end in ("low", "high"))
+    assert f"(95 % interval over 7 patients {ends})" in lead
+    assert lead in study.event_text.replace("\n", " ")
+
+
+def test_the_mean_over_settings_has_a_sentence_where_there_are_too_few_patients(study: TinyStudy) -> None:
+    results = results_of(study)
+    few = {
+        name: f"p{i % 4}"
+        for i, name in enumerate(sorted({v.patient_id for v in next(iter(results.tables.values())).views}))
+    }
+    tables = {
+        name: replace(
+            table, views=tuple(replace(view, patient_id=few[view.patient_id]) for view in table.views)
+        )
+        for name, table in results.tables.items()
+    }
+    lead = study_scores(replace(results, tables=tables))["flattery"]["sentences"][0]
+    assert lead.endswith(" points. No interval: it needs at least 5 patients, and there are 4.")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (0.01, 0.05, "The interval lies above 0, so which patients happened to come does not explain it."),
+        (-0.01, 0.05, "The interval holds 0: which patients happened to come may be all that is behind it."),
+        (-0.05, -0.01, "The interval lies below 0: here the split does not flatter."),
+    ],
+)
+def test_what_the_interval_of_the_mean_means_is_said_in_words(low: float, high: float, told: str) -> None:
+    accuracy = {"value": (low + high) / 2, "low": low, "high": high, "note": ""}
+    f1 = {"value": math.nan, "low": math.nan, "high": math.nan, "note": ""}
+    found = {
+        "from": "paper", "to": "patient", "num_cells": 2, "num_events": 9, "num_patients": 6, "num_left_out": 0,
+        "metrics": {"accuracy": {"mean_difference": accuracy}, "f1": {"mean_difference": f1}},
+    }  # fmt: skip
+    said = _mean_sentence(found)
+    assert said.endswith(told)
+    assert "F1 is undefined in some settings" in said
 
 
 def test_the_mean_of_clip_probabilities_is_a_yardstick(study: TinyStudy) -> None:
@@ -206,6 +280,9 @@ def test_settings_that_lack_events_are_told_and_come_last(study: TinyStudy) -> N
     assert part["best"]["lstm"].startswith("lstm-n2")
     told = "patient: 2 settings have no score for some of the 14 events"
     assert any(note.startswith(told) for note in content["notes"])
-    both = content["flattery"]["metrics"]["accuracy"]["mean_difference"]
-    assert np.isfinite(both)
+    flattered = content["flattery"]
+    assert np.isfinite(flattered["metrics"]["accuracy"]["mean_difference"]["value"])
+    kept = len(json.loads((study.event / "patient" / "folds.json").read_text())["folds"][1]["test"])
+    assert (flattered["num_events"], flattered["num_left_out"]) == (kept, 14 - kept)
+    assert f"on the {kept} seizures that all of them scored, paper lies" in flattered["sentences"][0]
     assert not any("no score for some" in note for note in study_scores(results)["notes"])

@@ -13,6 +13,7 @@ from semioscope.scoring import (
     bootstrap_curve,
     bootstrap_patients,
     exact_binomial,
+    mean_paired_bootstrap,
     paired_bootstrap,
     resample_patients,
 )
@@ -220,6 +221,60 @@ def test_pairing_makes_the_interval_narrower():
     paired = paired_bootstrap(METRICS["accuracy"], y_true, a, b, patients)
     alone = [bootstrap_patients(METRICS["accuracy"], y_true, s, patients) for s in (a, b)]
     assert paired.high - paired.low < sum(one.high - one.low for one in alone) / np.sqrt(2)
+
+
+def settings_of(seed, number):
+    """Scores of settings that share what is hard about each patient, better and worse."""
+    y_true, y_score, patients = cohort(seed)
+    rng = np.random.default_rng(seed)
+    sides = [
+        [np.stack([1 - s, s], axis=1) for s in (np.clip(y_score[:, 1] + 0.2 * rng.normal(size=len(y_true)), 0, 1)
+         for _ in range(number))]
+        for _ in range(2)
+    ]  # fmt: skip
+    return y_true, sides[0], sides[1], patients
+
+
+@pytest.mark.parametrize("name", ["accuracy", "f1", "auroc"])
+def test_a_mean_over_one_setting_is_that_setting(name):
+    y_true, first, second, patients = settings_of(3, 1)
+    mean = mean_paired_bootstrap(METRICS[name], y_true, first, second, patients, seed=4)
+    assert mean == paired_bootstrap(METRICS[name], y_true, first[0], second[0], patients, seed=4)
+
+
+def test_settings_are_resampled_together():
+    """The same settings again tell nothing new, so the interval keeps its width; it is not that of more patients."""
+    y_true, first, second, patients = settings_of(5, 3)
+    once = mean_paired_bootstrap(METRICS["accuracy"], y_true, first, second, patients)
+    twice = mean_paired_bootstrap(METRICS["accuracy"], y_true, first * 2, second * 2, patients)
+    assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
+    each = [
+        paired_bootstrap(METRICS["accuracy"], y_true, a, b, patients)
+        for a, b in zip(first, second, strict=True)
+    ]
+    assert once.value == pytest.approx(np.mean([one.value for one in each]))
+    weights = resample_patients(y_true, patients)[:, np.unique(patients, return_inverse=True)[1]].astype(
+        float
+    )
+    drawn = np.mean(
+        [METRICS["accuracy"].weighted(y_true, a, weights) - METRICS["accuracy"].weighted(y_true, b, weights)
+         for a, b in zip(first, second, strict=True)], axis=0,
+    )  # fmt: skip
+    assert (once.low, once.high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])))
+    swapped = mean_paired_bootstrap(METRICS["accuracy"], y_true, second, first, patients)
+    assert (swapped.low, swapped.high) == pytest.approx((-once.high, -once.low))
+
+
+def test_a_mean_over_settings_without_enough_patients_gets_the_sentence():
+    y_true, first, second, _ = settings_of(5, 2)
+    few = [f"p{i % 4}" for i in range(len(y_true))]
+    mean = mean_paired_bootstrap(METRICS["accuracy"], y_true, first, second, few)
+    assert mean.note == "No interval: it needs at least 5 patients, and there are 4."
+    assert np.isnan(mean.low)
+    with pytest.raises(ValueError, match="must have the same settings, at least one, got 2 and 1"):
+        mean_paired_bootstrap(METRICS["accuracy"], y_true, first, second[:1], few)
+    with pytest.raises(ValueError, match="got 0 and 0"):
+        mean_paired_bootstrap(METRICS["accuracy"], y_true, [], [], few)
 
 
 @pytest.mark.parametrize("kind", ["roc", "pr"])
