@@ -26,12 +26,13 @@ from semioscope.evaluation.fold import (
     examples_digest,
     run_fold,
     run_fold_group,
-    score_views,
 )
+from semioscope.evaluation.levels import LEVELS, level_of, score_slices, score_views
 
 __all__ = [
     "BASELINES",
     "FINAL",
+    "LEVELS",
     "Baseline",
     "ClipFoldResult",
     "ClipFoldTask",
@@ -49,12 +50,14 @@ __all__ = [
     "build_examples",
     "clip_table_digest",
     "examples_digest",
+    "level_of",
     "read_clip_fold",
     "read_clip_table",
     "read_examples",
     "run_clip_fold",
     "run_fold",
     "run_fold_group",
+    "score_slices",
     "score_views",
     "wanted_clips",
     "write_clip_table",

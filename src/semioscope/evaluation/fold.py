@@ -15,17 +15,17 @@ import numpy as np
 from semioscope.core.errors import ConfigError
 from semioscope.core.files import digest, file_sha256, write_json
 from semioscope.evaluation.examples import EXAMPLE_FILES, ExampleTable, read_examples
+from semioscope.evaluation.levels import level_of
 from semioscope.execution import Unit
 from semioscope.models import Aggregator, AggregatorConfig, relative_cost, restore, save
-from semioscope.plans import ClipPlan, SegmentPlan
+from semioscope.plans import ClipPlan, SlicePlan
 from semioscope.scoring import fit_threshold
 from semioscope.splits import Fold
 from semioscope.training import (
+    ExamplePlan,
     FitResult,
     TrainingConfig,
     fit_side_by_side,
-    predict_scores,
-    predict_steps,
     single_thread,
 )
 
@@ -43,7 +43,7 @@ class FoldTask:
         fold: Which events are trained on, chosen on and scored; for the final model all are trained on.
         num_classes: At least 2.
         clips: The clips that the features belong to.
-        segments: How clips are drawn.
+        segments: How examples are seen: how clips are drawn from an event, or the steps of a slice.
         aggregator: What is trained.
         training: How.
         epochs: Fixed number of epochs; None means ``training.epochs`` with the epoch chosen on the validation
@@ -59,8 +59,8 @@ class FoldTask:
     examples_digest: str
     fold: Fold
     num_classes: int
-    clips: ClipPlan
-    segments: SegmentPlan
+    clips: ClipPlan | SlicePlan
+    segments: ExamplePlan
     aggregator: AggregatorConfig
     training: TrainingConfig
     epochs: int | None
@@ -92,7 +92,7 @@ class FoldTask:
     def cost(self) -> float:
         """Return about how long the fit takes against others of its stage."""
         epochs = self.training.epochs if self.epochs is None else self.epochs
-        step = relative_cost(self.aggregator, num_segments=self.segments.num_segments)
+        step = relative_cost(self.aggregator, num_segments=level_of(self.segments).num_steps(self.segments))
         return step * max(1, len(self.fold.train)) * epochs
 
 
@@ -202,7 +202,7 @@ def _scored(task: FoldTask, table: ExampleTable, result: FitResult) -> dict[str,
     if task.brief:
         rows = _brief_rows(task, table, scored, model, _model(task, table, result.last_state))
     else:
-        rows = score_views(model, table, scored, segments=task.segments, clips=task.clips)
+        rows = level_of(task.segments).rows(model, table, scored, segments=task.segments, clips=task.clips)
     threshold = _inner_threshold(task, table, model)
     history = {name: [float(value) for value in values] for name, values in result.history.items()}
     facts = {
@@ -220,7 +220,7 @@ def _scored(task: FoldTask, table: ExampleTable, result: FitResult) -> dict[str,
 
 def _model(task: FoldTask, table: ExampleTable, state: Mapping[str, np.ndarray]) -> Aggregator:
     return restore(
-        task.aggregator, num_features=table.features.shape[1], num_classes=task.num_classes, state=state
+        task.aggregator, num_features=table.num_features, num_classes=task.num_classes, state=state
     )
 
 
@@ -230,8 +230,10 @@ def _brief_rows(
     """Return the scores of views after the best and after the last epoch, and nothing else."""
     if not chosen:
         return []
-    sequences = table.sequences(chosen, frames_per_clip=task.clips.frames_per_clip)
-    scores, last_scores = (predict_scores(model, sequences, task.segments) for model in (best, last))
+    of_views = level_of(task.segments).scores
+    scores, last_scores = (
+        of_views(model, table, chosen, segments=task.segments, clips=task.clips) for model in (best, last)
+    )
     return [
         {
             "event_id": table.views[i].event_id,
@@ -250,10 +252,10 @@ def _fitted(tasks: Sequence[FoldTask], table: ExampleTable) -> list[FitResult]:
     if not train:
         msg = "no training event has features. Look at the failures in the report."
         raise ConfigError(msg)
-    frames = task.clips.frames_per_clip
+    examples = level_of(task.segments).examples
     return fit_side_by_side(
-        table.sequences(train, frames_per_clip=frames),
-        table.sequences(validation, frames_per_clip=frames) if validation and task.epochs is None else None,
+        examples(table, train, task.clips),
+        examples(table, validation, task.clips) if validation and task.epochs is None else None,
         aggregator=task.aggregator,
         training=task.training,
         segments=[one.segments for one in tasks],
@@ -274,44 +276,9 @@ def _inner_threshold(task: FoldTask, table: ExampleTable, model: Aggregator) -> 
     if task.num_classes != 2 or not chosen or inner != set(task.fold.validation):
         return None
     by_event: dict[str, list[float]] = {}
-    sequences = table.sequences(chosen, frames_per_clip=task.clips.frames_per_clip)
-    for i, score in zip(chosen, predict_scores(model, sequences, task.segments)[:, 1].tolist(), strict=True):
+    scores = level_of(task.segments).scores(model, table, chosen, segments=task.segments, clips=task.clips)
+    for i, score in zip(chosen, scores[:, 1].tolist(), strict=True):
         by_event.setdefault(table.views[i].event_id, []).append(score)
     truth = {table.views[i].event_id: table.views[i].y_true for i in chosen}
     y_true = np.array([truth[event_id] for event_id in by_event], dtype=np.int64)
-    return fit_threshold(y_true, np.array([np.mean(scores) for scores in by_event.values()]))
-
-
-def score_views(
-    model: Aggregator,
-    table: ExampleTable,
-    chosen: list[int],
-    *,
-    segments: SegmentPlan,
-    clips: ClipPlan,
-) -> list[dict[str, Any]]:
-    """Return the scores of some views, one plain dict each.
-
-    Clips are the middle ones of their segments (gamma = inf), as in the paper.
-
-    Returns:
-        Per view ``event_id``, ``recording_id``, ``scores`` (class probabilities), and per segment
-        ``start_seconds``, ``prefix`` (probabilities had the event ended there) and ``clip`` (of that clip alone).
-    """
-    if not chosen:
-        return []
-    sequences = table.sequences(chosen, frames_per_clip=clips.frames_per_clip)
-    scores = predict_scores(model, sequences, segments)
-    steps = predict_steps(model, sequences, segments)
-    starts = table.start_seconds[sequences.rows(steps.position)]
-    return [
-        {
-            "event_id": table.views[i].event_id,
-            "recording_id": table.views[i].recording_id,
-            "scores": scores[k].tolist(),
-            "start_seconds": starts[k].tolist(),
-            "prefix": steps.score_so_far[k].tolist(),
-            "clip": steps.score_alone[k].tolist(),
-        }
-        for k, i in enumerate(chosen)
-    ]
+    return fit_threshold(y_true, np.array([np.mean(own) for own in by_event.values()]))

@@ -9,7 +9,7 @@ from semioscope.features.key import BackboneChoice, FeatureKey, load_backbone
 from semioscope.features.layout import CLIP_KINDS
 from semioscope.features.plan import default_store, feature_key, plan_extraction
 from semioscope.features.planned import ExtractionFailure, ExtractionPlan, ViewFlag
-from semioscope.features.reading import EventFeatures, load_features
+from semioscope.features.reading import EventFeatures, load_features, shortest_clip
 from semioscope.features.store import Block, FeatureStore
 from semioscope.features.stream import ClipFeatures, StreamStatistics, ViewClips, stream_features
 from semioscope.features.synthetic_cohort import make_feature_cohort
@@ -48,5 +48,6 @@ __all__ = [
     "make_feature_cohort",
     "plan_extraction",
     "read_imported",
+    "shortest_clip",
     "stream_features",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int32, Int64
 
 from semioscope.core.errors import ConfigError, StoreError
-from semioscope.features.clips import EventClips
+from semioscope.features.clips import EventClips, EventSlices
 from semioscope.features.layout import clip_starts
 from semioscope.features.store import Block, FeatureStore, join
 from semioscope.plans import ClipPlan, SlicePlan, blocks_of
@@ -27,7 +27,7 @@ class EventFeatures:
         num_held_frames: Frames of each clip that repeat an older picture.
         num_damaged_frames: Frames of each clip that the decoder marked as damaged.
         num_valid_steps: Steps that each clip has, missing frames or not; None: all.
-        num_frames: Frames of each clip, where they differ; None: as the plan says.
+        slices: Where the clips lie, if they are slices of stored frames; None for clips on a grid in time.
     """
 
     event_id: str
@@ -39,7 +39,12 @@ class EventFeatures:
     num_held_frames: Int32[np.ndarray, " num_clips"]
     num_damaged_frames: Int32[np.ndarray, " num_clips"]
     num_valid_steps: Int32[np.ndarray, " num_clips"] | None = None
-    num_frames: Int32[np.ndarray, " num_clips"] | None = None
+    slices: EventSlices | None = None
+
+    @property
+    def num_frames(self) -> Int64[np.ndarray, " num_clips"] | None:
+        """Frames of each clip, where they differ; None: as the plan says."""
+        return None if self.slices is None else self.slices.num_frames
 
     @property
     def is_whole(self) -> Bool[np.ndarray, " num_clips"]:
@@ -69,7 +74,7 @@ def load_features(store: FeatureStore, clips: EventClips, clip_plan: ClipPlan | 
     """
     if len(clips.clip_index) == 0:
         msg = (
-            f"Event {clips.event_id} must hold at least one clip ({_length(clip_plan)}) to have features "
+            f"Event {clips.event_id} must hold at least one clip ({shortest_clip(clip_plan)}) to have features "
             f"in recording {clips.recording_id}. Leave it out, or use a backbone of shorter clips."
         )
         raise ConfigError(msg)
@@ -94,7 +99,7 @@ def load_features(store: FeatureStore, clips: EventClips, clip_plan: ClipPlan | 
         num_held_frames=whole.num_held_frames[order],
         num_damaged_frames=whole.num_damaged_frames[order],
         num_valid_steps=valid[order],
-        num_frames=None if clips.slices is None else clips.slices.num_frames.astype(np.int32),
+        slices=clips.slices,
     )
 
 
@@ -132,7 +137,8 @@ def _padded(
     return padded
 
 
-def _length(plan: ClipPlan | SlicePlan) -> str:
+def shortest_clip(plan: ClipPlan | SlicePlan) -> str:
+    """Return how long an event must be to hold a clip, in words."""
     if isinstance(plan, SlicePlan):
         return f"{plan.min_frames if plan.leftovers else plan.slice_frames} stored frames"
     return f"{plan.clip_seconds:g} s"

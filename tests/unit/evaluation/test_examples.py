@@ -87,7 +87,7 @@ def test_one_example_per_event_and_view_in_order() -> None:
     for view in table.views:
         own = found[view.event_id, view.recording_id]
         rows = slice(row, row + view.num_clips)
-        assert np.allclose(table.features[rows], own.features.mean(axis=1))
+        assert np.allclose(table.features[rows, 0], own.features.mean(axis=1))
         assert np.array_equal(table.start_seconds[rows], own.start_seconds)
         interval = Interval(start_seconds=view.onset_seconds, end_seconds=view.offset_seconds)
         first_frame = np.ceil(interval.start_seconds * PLAN.fps - 1e-6)
@@ -138,7 +138,7 @@ def test_views_without_a_clip_are_told_and_those_without_features_were_told() ->
         "clips from 1.05 s to 5 s have missing frames. Check that the video covers this time"
         in left_out[0].message
     )
-    assert "An event must hold at least one clip of 0.80 s, but this one lasts 0.40 s" in left_out[1].message
+    assert "An event must hold at least one clip of 0.8 s, but this one lasts 0.40 s" in left_out[1].message
     gone = {"e0-large", "e1-small", "e2-large", "e3-large", "e3-small"}
     assert {view.recording_id for view in table.views} == set(names) - gone
 

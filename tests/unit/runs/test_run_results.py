@@ -70,7 +70,8 @@ def table() -> ExampleTable:
     none = np.zeros(3)
     return ExampleTable(
         views=tuple(example(*view) for view in VIEWS),
-        features=np.zeros((3, 2), np.float32),
+        features=np.zeros((3, 1, 2), np.float32),
+        num_valid_steps=np.ones(3, np.int64),
         start_frames=none.astype(np.int64),
         start_seconds=none,
     )

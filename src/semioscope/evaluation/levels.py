@@ -1,0 +1,162 @@
+"""What an example is: a whole view of an event, or every slice of it. Chosen by the type of the plan of a run.
+
+```
+ view of an event    clip clip clip ... clip         SegmentPlan: one example, a sequence of clips
+                     slice  slice ... slice          StepPlan: as many examples, each a sequence of steps
+```
+Scores roll up by the mean: slice -> view -> event.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float64
+
+from semioscope.core.config import Config
+from semioscope.evaluation.examples import ExampleTable
+from semioscope.models import Aggregator
+from semioscope.plans import ClipPlan, SegmentPlan, SlicePlan, StepPlan
+from semioscope.training import ExamplePlan, SequenceSet, predict_scores, predict_steps
+
+
+@runtime_checkable
+class ViewScorer(Protocol):
+    """Gives the class probabilities of some views, by their position in the table."""
+
+    def __call__(
+        self,
+        model: Aggregator,
+        table: ExampleTable,
+        chosen: Sequence[int],
+        *,
+        segments: Any,
+        clips: Any,
+    ) -> Any:
+        """Return what the model says of the views."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """One answer to what an example is.
+
+    Args:
+        examples: The examples of some views.
+        scores: Class probabilities of some views, (num_views, num_classes).
+        rows: The same as one plain dict per view, with its course over time: ``event_id``, ``recording_id``,
+            ``scores``, and per segment or slice ``start_seconds``, ``prefix`` (probabilities had the event ended
+            there) and ``clip`` (of that clip alone).
+        num_steps: Steps of an example.
+    """
+
+    examples: Callable[[ExampleTable, Sequence[int], Any], SequenceSet]
+    scores: ViewScorer
+    rows: ViewScorer
+    num_steps: Callable[[Any], int]
+
+
+def level_of(plan: ExamplePlan) -> Level:
+    """Return what an example is under a plan."""
+    return LEVELS[type(plan)]
+
+
+def _view_examples(table: ExampleTable, chosen: Sequence[int], clips: ClipPlan) -> SequenceSet:
+    return table.sequences(chosen, frames_per_clip=clips.frames_per_clip)
+
+
+def _view_scores(
+    model: Aggregator, table: ExampleTable, chosen: Sequence[int], *, segments: SegmentPlan, clips: ClipPlan
+) -> Float64[np.ndarray, "num_views num_classes"]:
+    return predict_scores(model, _view_examples(table, chosen, clips), segments)
+
+
+def score_views(
+    model: Aggregator, table: ExampleTable, chosen: Sequence[int], *, segments: SegmentPlan, clips: ClipPlan
+) -> list[dict[str, Any]]:
+    """Return the scores of some views, one plain dict each, as :class:`Level` says.
+
+    Clips are the middle ones of their segments (gamma = inf), as in the paper.
+    """
+    if not chosen:
+        return []
+    sequences = _view_examples(table, chosen, clips)
+    scores = predict_scores(model, sequences, segments)
+    steps = predict_steps(model, sequences, segments)
+    starts = table.start_seconds[sequences.rows(steps.position)]
+    return [
+        {
+            "event_id": table.views[i].event_id,
+            "recording_id": table.views[i].recording_id,
+            "scores": scores[k].tolist(),
+            "start_seconds": starts[k].tolist(),
+            "prefix": steps.score_so_far[k].tolist(),
+            "clip": steps.score_alone[k].tolist(),
+        }
+        for k, i in enumerate(chosen)
+    ]
+
+
+def _slice_examples(table: ExampleTable, chosen: Sequence[int], clips: SlicePlan) -> SequenceSet:
+    del clips
+    return table.slices(chosen)
+
+
+def _slice_scores(
+    model: Aggregator, table: ExampleTable, chosen: Sequence[int], *, segments: StepPlan, clips: SlicePlan
+) -> Float64[np.ndarray, "num_views num_classes"]:
+    of_slices = predict_scores(model, _slice_examples(table, chosen, clips), segments)
+    parts = _by_view(of_slices, table, chosen)
+    return np.array([part.mean(axis=0) for part in parts]).reshape(len(chosen), model.num_classes)
+
+
+def score_slices(
+    model: Aggregator, table: ExampleTable, chosen: Sequence[int], *, segments: StepPlan, clips: SlicePlan
+) -> list[dict[str, Any]]:
+    """Return the scores of some views, one plain dict each, as :class:`Level` says; ``clip`` is a slice.
+
+    The score of a view is the mean over its slices. Methods: Karácsony 2020 and 2022; the papers score slices only.
+    """
+    if not chosen:
+        return []
+    of_slices = predict_scores(model, _slice_examples(table, chosen, clips), segments)
+    rows = []
+    for i, part in zip(chosen, _by_view(of_slices, table, chosen), strict=True):
+        first, count = int(table.first_clip[i]), len(part)
+        so_far = part.cumsum(axis=0) / np.arange(1, count + 1)[:, None]
+        rows.append(
+            {
+                "event_id": table.views[i].event_id,
+                "recording_id": table.views[i].recording_id,
+                "scores": part.mean(axis=0).tolist(),
+                "start_seconds": table.start_seconds[first : first + count].tolist(),
+                "prefix": so_far.tolist(),
+                "clip": part.tolist(),
+            }
+        )
+    return rows
+
+
+def _by_view(
+    of_slices: Float64[np.ndarray, "num_slices num_classes"], table: ExampleTable, chosen: Sequence[int]
+) -> list[Float64[np.ndarray, "num_own num_classes"]]:
+    counts = [table.views[i].num_clips for i in chosen]
+    return np.split(of_slices, np.cumsum(counts)[:-1]) if counts else []
+
+
+LEVELS: dict[type[Config], Level] = {
+    SegmentPlan: Level(
+        examples=_view_examples,
+        scores=_view_scores,
+        rows=score_views,
+        num_steps=lambda plan: plan.num_segments,
+    ),
+    StepPlan: Level(
+        examples=_slice_examples,
+        scores=_slice_scores,
+        rows=score_slices,
+        num_steps=lambda plan: plan.num_steps,
+    ),
+}
+"""What an example is, by the type of the plan that it is seen with."""
