@@ -14,10 +14,13 @@ from semioscope.core.records import Event
 from semioscope.splits.leakage import check_leakage, listed
 from semioscope.splits.records import (
     PATIENT_RULES,
+    REPEATED,
+    REPEATING_RULES,
     UNSPLIT,
     Fold,
     FoldPlan,
     SelectionRule,
+    repeated_note,
     unsplit_note,
 )
 from semioscope.splits.rules import FOLD_RULES, fold_events
@@ -90,9 +93,9 @@ def read_folds(path: Path, *, events: Sequence[Event]) -> FoldPlan:
 
     Raises:
         StoreError: If the file is absent, not a fold file, or of a newer version.
-        ConfigError: If it names other events or patients than the cohort, tests an event never or twice,
-            trains or validates on an event without a view to train on, has a training fold without one of the
-            classes, or validation sets that are not those of its selection.
+        ConfigError: If it names other events or patients than the cohort, tests an event never or (but under
+            ``REPEATING_RULES``) twice, trains or validates on an event without a view to train on, has a training
+            fold without one of the classes, or validation sets that are not those of its selection.
         LeakageError: If an event, or under a patient rule a patient, stands on two sides.
     """
     record = _parsed(path, read_json(path))
@@ -100,22 +103,23 @@ def read_folds(path: Path, *, events: Sequence[Event]) -> FoldPlan:
     patient_of = dict(zip(known.event_ids, known.patient_ids, strict=True))
     class_of = dict(zip(known.event_ids, known.y_true.tolist(), strict=True))
     _check_events(path, record, patient_of)
+    folds = tuple(
+        Fold(
+            index=fold.index,
+            train=tuple(sorted(fold.train)),
+            validation=tuple(sorted(fold.validation)),
+            test=tuple(sorted(fold.test)),
+        )
+        for fold in record.folds
+    )
     plan = FoldPlan(
         rule=record.rule,
         seed=record.seed,
         selection=record.selection,
         cohort_hash=record.cohort_hash,
-        folds=tuple(
-            Fold(
-                index=fold.index,
-                train=tuple(sorted(fold.train)),
-                validation=tuple(sorted(fold.validation)),
-                test=tuple(sorted(fold.test)),
-            )
-            for fold in record.folds
-        ),
+        folds=folds,
         patient_of=patient_of,
-        notes=_notes(record),
+        notes=_notes(record, repeated_note(folds, patient_of)),
     )
     check_leakage(plan, allow_shared_patients=plan.rule not in PATIENT_RULES)
     trainable = {name for name, can in zip(known.event_ids, known.trainable.tolist(), strict=True) if can}
@@ -172,15 +176,20 @@ def _check_validation(path: Path, selection: str, fold: Fold, trainable: set[str
         raise ConfigError(msg)
 
 
-def _notes(record: _PlanRecord) -> tuple[str, ...]:
-    """Return the notes of a file; which folds choose nothing is told by the folds, not by what a note says."""
+def _notes(record: _PlanRecord, repeated: str | None) -> tuple[str, ...]:
+    """Return the notes of a file; what the folds themselves tell is told by them, not by what a note says.
+
+    That is which folds choose nothing, and how many patients are tested in several (``repeated``).
+    """
     empty = [fold.index for fold in record.folds if not fold.validation]
-    wanted = (
+    unsplit = (
         [unsplit_note(empty, reason) for reason in _UNSPLIT] if record.selection == "inner" and empty else []
     )
-    if any(note in record.notes for note in wanted):
-        return tuple(record.notes)
-    return (*(note for note in record.notes if not note.endswith(_UNSPLIT)), *wanted[1:])
+    notes = list(record.notes)
+    for endings, wanted in ((_UNSPLIT, unsplit), ((REPEATED,), [repeated] if repeated else [])):
+        if not any(note in notes for note in wanted):
+            notes = [*(note for note in notes if not note.endswith(endings)), *wanted[-1:]]
+    return tuple(notes)
 
 
 def _parsed(path: Path, content: Any) -> _PlanRecord:
@@ -225,10 +234,10 @@ def _check_events(path: Path, record: _PlanRecord, patient_of: dict[str, str]) -
         msg = f"{path.name} must test every event of this run, but leaves out {listed(untested)}. {remedy}"
         raise ConfigError(msg)
     repeated = {name for name, number in tested.items() if number > 1}
-    if repeated:
+    if repeated and record.rule not in REPEATING_RULES:
         msg = (
             f"{path.name} must test every event once, but {listed(repeated)} are tested more than once. "
-            "Leave each in the test set of one fold."
+            f"Leave each in the test set of one fold, or use a rule that repeats ({listed(REPEATING_RULES)})."
         )
         raise ConfigError(msg)
     moved = {name for name in named if record.patient_of.get(name, patient_of[name]) != patient_of[name]}

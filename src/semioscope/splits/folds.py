@@ -20,6 +20,7 @@ from semioscope.splits.records import (
     FoldConfig,
     FoldPlan,
     SelectionConfig,
+    repeated_note,
     unsplit_note,
 )
 from semioscope.splits.rules import FOLD_RULES, FoldEvents, fold_events, patient_table
@@ -38,11 +39,12 @@ def make_folds(
 
     The same events, settings and seed give the same plan, in whatever order the events come.
 
-    Every labelled event that has a view with ``use`` other than no is tested in exactly one fold. Trained on
-    are events with a view of ``use`` = train. The inner split takes whole patients off the training events,
-    about ``selection.fraction`` of them, with at least one patient of every class on both sides; where that
-    is impossible the validation set is empty and a note says so. Leave-one-patient-out selects nothing,
-    whatever ``selection`` says; a note says so too.
+    Every labelled event that has a view with ``use`` other than no is tested in exactly one fold, under
+    ``REPEATING_RULES`` in one or more: a note then says of how many patients. Trained on are events with a view
+    of ``use`` = train. The inner split takes whole patients off the training events, about ``selection.fraction``
+    of them, with at least one patient of every class on both sides; where that is impossible the validation set is
+    empty and a note says so. Leave-one-patient-out selects nothing, whatever ``selection`` says; a note says so
+    too.
 
     Args:
         events: In any order; both views of a seizure are one event.
@@ -55,12 +57,13 @@ def make_folds(
     Raises:
         CohortError: If there are no events, or a class has too few patients (under the seizure rules: events)
             for any fold to train on it.
-        ConfigError: If there are more folds than patients (or events), or a training fold lacks a class.
+        ConfigError: If there are more folds than patients (or events), too few or too many places for the patients
+            of a class (patients-per-class), or a training fold lacks a class.
     """
     if config.rule not in FOLD_RULES:
         raise ConfigError(unknown_name("fold rule", config.rule, FOLD_RULES))
     table = fold_events(events, num_classes=num_classes)
-    fold_of = FOLD_RULES[config.rule](table, config, seed=seed, num_classes=num_classes)
+    tested_in = FOLD_RULES[config.rule](table, config, seed=seed, num_classes=num_classes)
     notes = list(table.notes)
     on = selection.on
     if config.rule in RULES_WITHOUT_SELECTION and on != "none":
@@ -68,15 +71,14 @@ def make_folds(
         notes.append(f"Rule {config.rule} selects nothing: the epochs are fixed and the scores are pooled.")
     folds: list[Fold] = []
     unsplit: list[int] = []
-    for index in range(int(fold_of.max()) + 1):
-        tested = fold_of == index
+    for index, tested in enumerate(tested_in):
         trained = ~tested & table.trainable
         _require_classes(table.y_true[trained], index=index, rule=config.rule, num_classes=num_classes)
         chosen = np.zeros_like(trained)
         if on == "test":
             chosen = tested & table.trainable
         elif on == "inner":
-            chosen = _inner_split(table, trained, selection, seed=seed, fold=index, num_classes=num_classes)
+            chosen = inner_split(table, trained, selection, seed=seed, fold=index, num_classes=num_classes)
             trained = trained & ~chosen
             if not chosen.any():
                 unsplit.append(index)
@@ -90,20 +92,24 @@ def make_folds(
         )
     if unsplit:
         notes.append(unsplit_note(unsplit))
+    patient_of = dict(zip(table.event_ids, table.patient_ids, strict=True))
+    repeated = repeated_note(folds, patient_of)
+    if repeated:
+        notes.append(repeated)
     plan = FoldPlan(
         rule=config.rule,
         seed=seed,
         selection=on,
         cohort_hash=cohort_hash,
         folds=tuple(folds),
-        patient_of=dict(zip(table.event_ids, table.patient_ids, strict=True)),
+        patient_of=patient_of,
         notes=tuple(notes),
     )
     check_leakage(plan, allow_shared_patients=config.rule not in PATIENT_RULES)
     return plan
 
 
-def _inner_split(
+def inner_split(
     table: FoldEvents,
     trained: Bool[np.ndarray, " num_events"],
     selection: SelectionConfig,
@@ -112,7 +118,16 @@ def _inner_split(
     fold: int,
     num_classes: int,
 ) -> Bool[np.ndarray, " num_events"]:
-    """Return which training events validate: those of whole patients. None where that is impossible."""
+    """Return which training events validate: those of whole patients. None where that is impossible.
+
+    Args:
+        table: The events.
+        trained: Those that may be divided.
+        selection: Its ``fraction`` is the wanted share of the patients.
+        seed: Seed of the run.
+        fold: Names the random stream.
+        num_classes: Each needs a patient on both sides.
+    """
     nobody = np.zeros_like(trained)
     patients, patient_index = np.unique(table.patient_ids, return_inverse=True)
     sizes, has_class = patient_table(table, patient_index, trained, num_classes)

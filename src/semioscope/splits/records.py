@@ -1,5 +1,6 @@
 """Settings and results of fold plans."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -8,11 +9,14 @@ from pydantic import Field
 
 from semioscope.core.config import Config
 
-FoldRule = Literal["patient", "leave-one-patient-out", "seizure", "released"]
+FoldRule = Literal["patient", "patients-per-class", "leave-one-patient-out", "seizure", "released"]
 SelectionRule = Literal["inner", "test", "none"]
 
-PATIENT_RULES: frozenset[str] = frozenset({"patient", "leave-one-patient-out"})
+PATIENT_RULES: frozenset[str] = frozenset({"patient", "patients-per-class", "leave-one-patient-out"})
 """Rules under which no patient may stand on both sides; the others declare that patients are shared."""
+
+REPEATING_RULES: frozenset[str] = frozenset({"patients-per-class"})
+"""Rules under which an event may be tested in several folds; under the others it is in exactly one."""
 
 RULES_WITHOUT_SELECTION: frozenset[str] = frozenset({"leave-one-patient-out"})
 """Rules that choose nothing on other patients (methods, section 0): epochs are fixed, scores are pooled."""
@@ -22,11 +26,15 @@ class FoldConfig(Config):
     """How events are divided into folds."""
 
     rule: FoldRule = "patient"
-    """patient: grouped by patient, stratified by class. leave-one-patient-out: one fold per patient.
+    """patient: grouped by patient, stratified by class. patients-per-class: as many tested patients of each class in
+    every fold (Karácsony 2022). leave-one-patient-out: one fold per patient.
     seizure: stratified by class and total duration (as in the paper; train and test share patients).
     released: dealt as in the code published with GESTURES (train and test share patients)."""
     num_folds: int = Field(default=10, ge=2)
     """Number of folds; leave-one-patient-out makes one per patient whatever stands here."""
+    patients_per_class: int = Field(default=3, ge=1, le=10_000)
+    """Rule patients-per-class: tested patients of each class in a fold. Where that makes more places than there are
+    patients, some are tested in several folds."""
 
 
 class SelectionConfig(Config):
@@ -66,7 +74,8 @@ class FoldPlan:
         seed: Seed of the run.
         selection: inner, test or none.
         cohort_hash: Digest of the cohort's tables, for provenance; may be empty.
-        folds: In order of their index; every event is tested in exactly one.
+        folds: In order of their index; every event is tested in exactly one, under ``REPEATING_RULES`` in one or
+            more.
         patient_of: Patient of every event in the plan.
         notes: Sentences for the report.
     """
@@ -89,3 +98,18 @@ UNSPLIT = (
 def unsplit_note(folds: Sequence[int], reason: str = UNSPLIT) -> str:
     """Return the sentence about folds that should choose on training patients and cannot."""
     return f"Fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}: {reason}"
+
+
+REPEATED = (
+    "tested in more than one fold (fold-wise scores count each time; pooled scores take the mean of their "
+    "folds)."
+)
+
+
+def repeated_note(folds: Sequence[Fold], patient_of: Mapping[str, str]) -> str | None:
+    """Return the sentence about patients whose events are tested in several folds; None where there are none."""
+    tested = Counter(name for fold in folds for name in fold.test)
+    repeated = {patient_of[name] for name, number in tested.items() if number > 1}
+    if not repeated:
+        return None
+    return f"{len(repeated)} patient{'s are' if len(repeated) > 1 else ' is'} {REPEATED}"

@@ -1,4 +1,4 @@
-"""Fold rules: in which fold each event is tested.
+"""Fold rules: in which fold, or folds, each event is tested.
 
 Methods: section 0 (protocols) and the end of section 1 (the rules of the paper and of the released code). No
 paper publishes its folds.
@@ -6,6 +6,7 @@ paper publishes its folds.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -14,7 +15,11 @@ from semioscope.core.errors import CohortError, ConfigError
 from semioscope.core.randomness import stream
 from semioscope.core.records import Event
 from semioscope.splits.balance import deal_by_duration, partition
+from semioscope.splits.places import own_classes, patient_classes, places_of
 from semioscope.splits.records import FoldConfig
+
+Tested: TypeAlias = Bool[np.ndarray, "num_folds num_events"]
+"""Whether a fold tests an event; every event is tested in a fold at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +90,7 @@ def fold_events(events: Sequence[Event], *, num_classes: int) -> FoldEvents:
     )
 
 
-def _by_patient(
-    table: FoldEvents, config: FoldConfig, *, seed: int, num_classes: int
-) -> Int[np.ndarray, " num_events"]:
+def _by_patient(table: FoldEvents, config: FoldConfig, *, seed: int, num_classes: int) -> Tested:
     patients, patient_index = np.unique(table.patient_ids, return_inverse=True)
     if config.num_folds > len(patients):
         msg = (
@@ -102,47 +105,70 @@ def _by_patient(
     )
     shares = np.full(config.num_folds, 1 / config.num_folds)
     found = partition(sizes, has_class, shares=shares, rng=stream(seed, "folds", rule="patient"))
-    return found.part[patient_index]
+    return _once(found.part[patient_index])
 
 
-def _leave_one_patient_out(
-    table: FoldEvents, config: FoldConfig, *, seed: int, num_classes: int
-) -> Int[np.ndarray, " num_events"]:
+def _patients_per_class(table: FoldEvents, config: FoldConfig, *, seed: int, num_classes: int) -> Tested:
+    """Deal patients, shuffled within their class, to the places of the folds; go round until all places are taken.
+
+    Methods: section 3, "Folds" (protocol ``paper``); as in the paper, which does not say who appears twice.
+    """
+    _require_patients(table, num_classes=num_classes)
+    patients, patient_index = np.unique(table.patient_ids, return_inverse=True)
+    everything = np.ones(len(table.y_true), dtype=bool)
+    number, _ = patient_table(table, patient_index, everything, num_classes)
+    class_of = patient_classes(number.astype(np.int64), patients.tolist())
+    tested = np.zeros((config.num_folds, len(patients)), dtype=bool)
+    for class_index in own_classes(number.astype(np.int64)):
+        members = np.flatnonzero(class_of == class_index)
+        members = stream(seed, "folds", rule="patients-per-class", class_index=class_index).permutation(
+            members
+        )
+        places = places_of(len(members), config.num_folds, config.patients_per_class, class_index=class_index)
+        tested[np.arange(config.num_folds)[:, None], members[places]] = True
+    return tested[:, patient_index]
+
+
+def _leave_one_patient_out(table: FoldEvents, config: FoldConfig, *, seed: int, num_classes: int) -> Tested:
     _require_patients(table, num_classes=num_classes)
     patient_index: Int[np.ndarray, " num_events"] = np.unique(table.patient_ids, return_inverse=True)[1]
-    return patient_index
+    return _once(patient_index)
 
 
-def _by_seizure(
-    table: FoldEvents, config: FoldConfig, *, seed: int, num_classes: int
-) -> Int[np.ndarray, " num_events"]:
+def _by_seizure(table: FoldEvents, config: FoldConfig, *, seed: int, num_classes: int) -> Tested:
     _require_events(table, config, num_classes=num_classes)
-    return deal_by_duration(
+    fold_of = deal_by_duration(
         table.y_true,
         table.duration_seconds,
         num_parts=config.num_folds,
         rng=stream(seed, "folds", rule="seizure"),
     )
+    return _once(fold_of)
 
 
-def _released(
-    table: FoldEvents, config: FoldConfig, *, seed: int, num_classes: int
-) -> Int[np.ndarray, " num_events"]:
+def _released(table: FoldEvents, config: FoldConfig, *, seed: int, num_classes: int) -> Tested:
     _require_events(table, config, num_classes=num_classes)
     keys = zip(-table.y_true, table.patient_ids, table.event_ids, strict=True)
     order = [position for position, _ in sorted(enumerate(keys), key=lambda pair: pair[1])]
     fold_of = np.empty(len(order), dtype=np.int64)
     fold_of[order] = np.arange(len(order)) % config.num_folds
-    return fold_of
+    return _once(fold_of)
 
 
-FOLD_RULES: dict[str, Callable[..., Int[np.ndarray, " num_events"]]] = {
+def _once(fold_of: Int[np.ndarray, " num_events"]) -> Tested:
+    """Return the table of a rule that tests every event in one fold."""
+    tested: Tested = np.arange(fold_of.max() + 1)[:, None] == fold_of
+    return tested
+
+
+FOLD_RULES: dict[str, Callable[..., Tested]] = {
     "patient": _by_patient,
+    "patients-per-class": _patients_per_class,
     "leave-one-patient-out": _leave_one_patient_out,
     "seizure": _by_seizure,
     "released": _released,
 }
-"""Fold rules: ``rule(table, config, *, seed, num_classes)`` gives the fold of each event.
+"""Fold rules: ``rule(table, config, *, seed, num_classes)`` tells which events each fold tests.
 
 ``released`` deals the positive class first, then the others, each ordered by (patient, event), one at a time,
 the position carried on; a seizure is skipped only if all its views have ``use`` = no. It does not look at the

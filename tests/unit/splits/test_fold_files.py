@@ -22,7 +22,7 @@ EVENTS = random_cohort(0, num_patients=8, evaluate=0.2)
 def made(rule="patient", on="inner"):
     return make_folds(
         EVENTS,
-        FoldConfig(rule=rule, num_folds=3),
+        FoldConfig(rule=rule, num_folds=3, patients_per_class=2),
         SelectionConfig(on=on),
         seed=1,
         num_classes=2,
@@ -164,6 +164,53 @@ def test_an_event_tested_twice(tmp_path):
     path = edited(tmp_path / "f.json", lambda c: c["folds"][1]["test"].append(name))
     with pytest.raises(ConfigError, match=f"test every event once, but {name} are tested more than once"):
         read_folds(path, events=EVENTS)
+
+
+def test_an_event_may_be_tested_twice_under_a_rule_that_repeats(tmp_path):
+    """The note about it is told by the folds, not by what the file says."""
+    repeated = (
+        "4 patients are tested in more than one fold (fold-wise scores count each time; pooled scores take "
+    )
+    plan = made("patients-per-class")
+    assert [note.startswith(repeated) for note in plan.notes] == [True]
+
+    def forget(content):
+        content["notes"] = ["kept", plan.notes[0].replace("4 patients are", "1 patient is")]
+
+    path = edited(tmp_path / "f.json", forget, plan)
+    assert read_folds(path, events=EVENTS).notes == ("kept", *plan.notes)
+
+    def once(content):
+        seen = set()
+        for fold in content["folds"]:
+            fold["test"] = [name for name in fold["test"] if not (name in seen or seen.add(name))]
+
+    path = edited(tmp_path / "f.json", once, plan)
+    assert read_folds(path, events=EVENTS).notes == ()
+
+
+def test_a_patient_may_not_cross_under_a_rule_that_repeats(tmp_path):
+    plan = made("patients-per-class")
+    trainable = {one.event_id for one in EVENTS if one.views[0].use == "train"}
+    fold = plan.folds[0]
+    owner = next(
+        p
+        for p in sorted({plan.patient_of[n] for n in fold.test})
+        if sum(plan.patient_of[n] == p and n in trainable for n in fold.test) > 1
+    )
+    name = next(n for n in fold.test if plan.patient_of[n] == owner and n in trainable)
+
+    def leak(content):
+        content["folds"][0]["test"].remove(name)
+        content["folds"][0]["train"].append(name)
+        content["folds"][1]["train"] = [
+            n for n in content["folds"][1]["train"] if content["patient_of"][n] != owner
+        ]
+        content["folds"][1]["validation"] = []
+        content["folds"][1]["test"] = sorted({*content["folds"][1]["test"], name})
+
+    with pytest.raises(LeakageError, match=rf"rule patients-per-class\), but fold 0 has patient {owner} in"):
+        read_folds(edited(tmp_path / "f.json", leak, plan), events=EVENTS)
 
 
 def test_an_event_to_train_on_that_cannot_be(tmp_path):
