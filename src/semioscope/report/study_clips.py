@@ -1,12 +1,11 @@
-"""A study of feature extractors on clips: the table, its statistics in words, and the answer."""
+"""A study of feature extractors on clips: the table and its statistics in words."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from semioscope.report.answer import Answer, Verdict
 from semioscope.report.inputs import as_float, as_list, as_mapping
+from semioscope.report.study_clip_tables import ClipTable, is_available, row_title
 from semioscope.report.study_inputs import ProtocolScores, Study
 from semioscope.report.study_strips import CLIP_METRICS, Strip
 from semioscope.report.study_words import (
@@ -18,104 +17,7 @@ from semioscope.report.study_words import (
     rule_text,
     spread_text,
 )
-from semioscope.report.wording import UNDEFINED, count, join_words, number, percent, plural
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipTable:
-    """The feature extractors of a study under one protocol.
-
-    Args:
-        protocol: The protocol.
-        rows: One per extractor, in the order of the study, as in ``scores.json``.
-        tests: Every ordered pair and metric.
-        level: Below this p value a difference counts; NaN: unknown.
-    """
-
-    protocol: ProtocolScores
-    rows: tuple[Mapping[str, Any], ...]
-    tests: tuple[Mapping[str, Any], ...]
-    level: float
-
-    def title(self, backbone: object) -> str:
-        """Return the title of an extractor by its name."""
-        found = (row for row in self.rows if row.get("backbone") == backbone)
-        return row_title(next(found, {"backbone": backbone}))
-
-    @property
-    def available(self) -> tuple[Mapping[str, Any], ...]:
-        """The rows that have a result."""
-        return tuple(row for row in self.rows if is_available(row))
-
-
-def clip_tables(study: Study) -> list[ClipTable]:
-    """Return the table of each protocol, in the order of the study."""
-    content = study.part("table1")
-    tables = []
-    for protocol in study.protocols:
-        cells = as_mapping(as_mapping(content.get("protocols")).get(protocol.name))
-        level = cells.get("level_bonferroni", content.get("level_bonferroni"))
-        tables.append(
-            ClipTable(
-                protocol=protocol,
-                rows=tuple(map(as_mapping, as_list(cells.get("rows")))),
-                tests=tuple(map(as_mapping, as_list(cells.get("tests")))),
-                level=as_float(level),
-            )
-        )
-    return tables
-
-
-def is_available(row: Mapping[str, Any]) -> bool:
-    """Return whether a row has a result."""
-    known = any(math.isfinite(as_float(as_mapping(row.get(metric)).get("median"))) for metric in CLIP_METRICS)
-    return bool(row.get("available", known)) and known
-
-
-def row_title(row: Mapping[str, Any]) -> str:
-    """Return the name of an extractor as the table shows it."""
-    return str(row.get("title") or row.get("backbone") or "?")
-
-
-def clip_answer(study: Study) -> Answer:
-    """Return the answer of a study whose examples are clips."""
-    tables = clip_tables(study)
-    table = next((table for table in tables if table.protocol is study.main), None)
-    if table is None or not table.available:
-        return Answer(
-            headline="No feature extractor has a result",
-            lead="No row of the table could be scored. The reasons stand in the table below.",
-            verdict="unknown",
-            verdict_title="Not compared",
-            verdict_text="Without scores there is nothing to compare.",
-            sentences=(),
-            tiles=(),
-        )
-    ranked = sorted(table.available, key=_median, reverse=True)
-    best = ranked[0]
-    accuracy = as_mapping(best.get("accuracy"))
-    headline = (
-        f"{row_title(best)}: half of the seizures have at least {percent(_median(best))} of clips right"
-    )
-    others = [f"{row_title(row)} {percent(_median(row))}" for row in ranked[1:]]
-    lead = (
-        f"Median accuracy over {plural(accuracy.get('num'), 'seizure')}, {protocol_text(table.protocol)}. "
-        f"{reach_text(table.protocol)}" + (f" After it: {join_words(others)}." if others else "")
-    )
-    verdict, title, text = _verdict(table, best)
-    missing = [row_title(row) for row in table.rows if not is_available(row)]
-    sentences = [_share_of_positive(study)]
-    if missing:
-        sentences.append(f"Not available: {join_words(missing)}; the reasons stand in the table.")
-    return Answer(
-        headline=headline,
-        lead=lead,
-        verdict=verdict,
-        verdict_title=title,
-        verdict_text=text,
-        sentences=tuple(sentence for sentence in sentences if sentence),
-        tiles=tuple(_tile(row) for row in table.available[:4]),
-    )
+from semioscope.report.wording import count, join_words, number, plural
 
 
 def clip_section(study: Study, table: ClipTable) -> dict[str, Any]:
@@ -128,6 +30,7 @@ def clip_section(study: Study, table: ClipTable) -> dict[str, Any]:
         "reach": reach_text(protocol),
         "notes": list(map(str, as_list(protocol.scores.get("notes")))),
         "rows": [_row(study, row) for row in table.rows],
+        "rule": _rule_row(table),
         "statistics": statistics_words(table),
         "pairs": _pairs(table),
         "level": number(table.level, 4),
@@ -280,6 +183,31 @@ def _row(study: Study, row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _rule_row(table: ClipTable) -> dict[str, Any]:
+    """Return the row of the rule that no clip is tonic-clonic; empty if it has no scores."""
+    rule = table.rule
+    if not rule:
+        return {}
+    return {
+        "title": str(rule.get("title") or ""),
+        "cells": [
+            {"own": spread_text(cells), "num": plural(cells.get("num"), "seizure")}
+            for cells in (as_mapping(rule.get(metric)) for metric in CLIP_METRICS)
+        ],
+        "right": f"{count(rule.get('num_all_right'))} of {plural(rule.get('num_seizures'), 'seizure')}",
+        "tests": [
+            {
+                "title": table.title(test.get("better")),
+                "metric": CLIP_METRICS[str(test.get("metric"))].lower(),
+                "p": p_sentence(test.get("p_value")),
+                "significant": test.get("significant") is True,
+            }
+            for test in map(as_mapping, as_list(rule.get("tests")))
+            if test.get("metric") == "accuracy"
+        ],
+    }
+
+
 def _seizures(table: ClipTable) -> list[dict[str, Any]]:
     scores = [as_mapping(row.get("per_seizure")) for row in table.available]
     return [
@@ -336,56 +264,3 @@ def _left_out(row: Mapping[str, Any], first: ProtocolScores, second: ProtocolSco
         if number
     ]
     return f"{row_title(row)}: {join_words(parts)}, so left out." if parts else ""
-
-
-def _median(row: Mapping[str, Any]) -> float:
-    value = as_float(as_mapping(row.get("accuracy")).get("median"))
-    return value if math.isfinite(value) else -math.inf
-
-
-def _verdict(table: ClipTable, best: Mapping[str, Any]) -> tuple[Verdict, str, str]:
-    name = best.get("backbone")
-    own = [test for test in table.tests if test.get("metric") == "accuracy" and test.get("better") == name]
-    sure = [test for test in own if test.get("significant") is True]
-    alike = [table.title(test.get("worse")) for test in own if test.get("significant") is not True]
-    level = f"One-tailed Mann-Whitney U over seizures, corrected level {number(table.level, 4)}."
-    if not own:
-        return "unknown", "Not compared", "There is nothing to compare it with."
-    if not alike:
-        names = join_words([table.title(test.get("worse")) for test in sure])
-        return (
-            "better",
-            "Significantly better than every other feature extractor",
-            f"Accuracy above {names}. {level}",
-        )
-    names = join_words(alike)
-    return (
-        "unclear",
-        "Not significantly better than every other feature extractor",
-        (
-            f"In accuracy it cannot be told from {names}"
-            + (f"; it is above {join_words([table.title(t.get('worse')) for t in sure])}" if sure else "")
-            + f". {level}"
-        ),
-    )
-
-
-def _share_of_positive(study: Study) -> str:
-    if not study.positive_class:
-        return ""
-    return (
-        f"Accuracy is over all seizures; F1 and the area under the precision-recall curve are over "
-        f"{study.positive_class} seizures only, as a seizure without positive clips has neither."
-    )
-
-
-def _tile(row: Mapping[str, Any]) -> dict[str, str]:
-    spread = as_mapping(row.get("accuracy"))
-    iqr = as_float(spread.get("iqr"))
-    width = f"inter-quartile range {100 * iqr:.1f} points" if math.isfinite(iqr) else f"range {UNDEFINED}"
-    return {
-        "label": f"{row_title(row)}, median accuracy",
-        "value": percent(spread.get("median")),
-        "interval": "",
-        "note": f"{width}, {plural(spread.get('num'), 'seizure')}",
-    }

@@ -13,7 +13,9 @@ from semioscope.report.inputs import as_list, as_mapping
 from semioscope.report.rendering import render
 from semioscope.report.sections import COMPARED, cohort_rows, flat
 from semioscope.report.study_answer import event_answer, expected_cells, flattery_heading
-from semioscope.report.study_clips import clip_answer, clip_section, clip_tables, protocol_differences, strips
+from semioscope.report.study_clip_answer import clip_answer
+from semioscope.report.study_clip_tables import clip_tables
+from semioscope.report.study_clips import clip_section, protocol_differences, strips
 from semioscope.report.study_figures import beta_figure, grid_figure
 from semioscope.report.study_inputs import Study, read_study
 from semioscope.report.study_pairs import matrices_figure, pairs_figure

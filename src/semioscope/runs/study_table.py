@@ -11,6 +11,7 @@ from semioscope.networks import backbone_spec
 from semioscope.recipes import published_values
 from semioscope.runs.study_events import StudyResults
 from semioscope.runs.study_flattery import compared_protocols
+from semioscope.runs.study_rule import RULE_TITLE, rule_row, rule_scores
 from semioscope.scoring import SeizureClipScores, compare_rows, median_iqr, seizure_clip_scores
 
 METRICS_OF_CLIPS = ("accuracy", "f1", "auc")
@@ -46,6 +47,7 @@ def table_of_backbones(results: StudyResults) -> dict[str, Any]:
             "rows": [
                 _row(results, backbone, available.get(backbone, {})) for backbone in results.plan.backbones
             ],
+            "rule": rule_row(rule_scores(results, protocol, positive), available, METRICS_OF_CLIPS),
             "tests": [asdict(test) for test in tests.tests],
             "level_bonferroni": tests.level,
         }
@@ -113,13 +115,26 @@ def table_summary(table: Mapping[str, Any]) -> list[str]:
     lines = []
     for protocol, part in table["protocols"].items():
         lines.append(f"{protocol}: median (inter-quartile range) over seizures, in per cent")
-        width = max(len(row["title"]) for row in part["rows"])
+        rule = part["rule"]
+        named = f"Rule: {RULE_TITLE}"
+        width = max(len(title) for title in (named, *(row["title"] for row in part["rows"])))
         for row in part["rows"]:
             if not row["available"]:
                 lines.append(f"  {row['title']:<{width}}  not available: {row['reason']}")
                 continue
-            shown = "  ".join(f"{metric} {_spread(row[metric])}" for metric in METRICS_OF_CLIPS)
-            lines.append(f"  {row['title']:<{width}}  {shown}")
+            lines.append(f"  {row['title']:<{width}}  {_spreads(row)}")
+        if rule["num_seizures"]:
+            lines.append(f"  {named:<{width}}  {_spreads(rule)}")
+            above = {
+                test["better"]
+                for test in rule["tests"]
+                if test["metric"] == "accuracy" and test["significant"]
+            }
+            titles = [row["title"] for row in part["rows"] if row["backbone"] in above]
+            lines.append(
+                f"  The rule is right on every clip of {rule['num_all_right']} of {rule['num_seizures']} seizures. "
+                f"Significantly above it in accuracy: {', '.join(titles) or 'no network'}."
+            )
     return lines
 
 
@@ -152,6 +167,10 @@ def _row(results: StudyResults, backbone: str, scores: Mapping[str, SeizureClipS
         },
         "published": {metric: published[metric] for metric in METRICS_OF_CLIPS} if published else {},
     }
+
+
+def _spreads(row: Mapping[str, Any]) -> str:
+    return "  ".join(f"{metric} {_spread(row[metric])}" for metric in METRICS_OF_CLIPS)
 
 
 def _spread(values: Mapping[str, Any]) -> str:

@@ -347,7 +347,25 @@ def _table(
                         {"metric": metric, "better": a, "worse": b, "p_value": p, "adjusted": min(12 * p, 1.0),
                          "significant": p < 0.05 / 12, "u": 100.0, "num_a": num, "num_b": num}
                     )  # fmt: skip
-    return {"rows": rows, "tests": tests, "level_bonferroni": 0.05 / 12}
+    return {"rows": rows, "rule": _rule(available, num), "tests": tests, "level_bonferroni": 0.05 / 12}
+
+
+def _rule(available: tuple[str, ...], num: int) -> dict[str, Any]:
+    spread = {"accuracy": (1.0, 0.42, num), "f1": (0.0, 0.0, num // 2), "auc": (0.38, 0.2, num // 2)}
+    return {
+        "title": "no clip is tonic-clonic",
+        "num_seizures": num,
+        "num_all_right": num // 2 + 2,
+        **{
+            metric: {"median": median, "iqr": iqr, "num": size} for metric, (median, iqr, size) in spread.items()
+        },
+        "tests": [
+            {"metric": "accuracy", "better": name, "worse": "none", "p_value": 0.93, "adjusted": 1.0,
+             "significant": False, "num_a": num, "num_b": num}
+            for name in available
+        ],
+        "level_bonferroni": 0.05 / max(len(available), 1),
+    }  # fmt: skip
 
 
 def _split(tables: dict[str, Any], first: str, second: str) -> dict[str, Any]:

@@ -351,7 +351,7 @@ def test_the_table_of_extractors_keeps_its_order_and_says_what_is_missing(clip: 
     )
     assert body is not None
     titles = ["Wide R2D-50-2 (1)", "R2D-34 (1)", "R(2+1)D-34 (8)", "R(2+1)D-34 (32)"]
-    assert re.findall(r'<th scope="row">(.*?)</th>', body[1]) == titles
+    assert re.findall(r'<th scope="row">(.*?)</th>', body[1]) == [*titles, "Rule: no clip is tonic-clonic"]
     assert "Wide R2D-50-2 (1) is not available: no features of wide_resnet50_2 are there" in page.text
     row = scores["table1"]["protocols"]["patient"]["rows"][3]
     for metric in ("accuracy", "f1", "auc"):
@@ -367,6 +367,50 @@ def test_the_statistics_are_said_in_words(clip: Path) -> None:
     assert "no significant difference between" in text
     assert "a difference counts below p = 0.0042" in text
     assert "In accuracy it cannot be told from R(2+1)D-34 (8)" in text
+
+
+def test_the_rule_that_needs_no_network_stands_apart_and_is_shown_plainly(clip: Path) -> None:
+    text = (clip / "report.html").read_text(encoding="utf-8")
+    page = Page(text).text
+    assert "For comparison, the rule that no clip is tonic-clonic: 100.0 %." in page
+    assert "It is not shown to be more often right than the rule that no clip is tonic-clonic" in page
+    rows = json.loads((clip / "scores.json").read_text())["table1"]["protocols"]["patient"]["rows"]
+    best = max((row for row in rows if row["available"]), key=lambda row: row["accuracy"]["median"])
+    told = f"{best['title']} ({100 * best['accuracy']['median']:.1f} %) is not above the rule that no clip is"
+    assert f"{told} tonic-clonic (100.0 %; p" in page
+    assert "right on every clip of 32 of 60 seizures, which is why its median accuracy is 100 %." in page
+    assert "with 106 FOS among 183 seizures, its median accuracy is 100 % too; the paper does not" in page
+    bodies = re.findall(r'aria-label="Feature extractors, \w+".*?<tbody>(.*?)</tbody>', text, flags=re.DOTALL)
+    assert len(bodies) == 2
+    for body in bodies:
+        assert body.count('class="rule"') == 1
+        rule = body[body.index('class="rule"') :]
+        assert "R2D-34" not in rule[: rule.index("</tr>")]
+        assert all(cell in rule for cell in ("100.0 (42.0)", "0.0 (0.0)", "38.0 (20.0)", "not shown (p"))
+
+
+def test_a_single_feature_extractor_is_held_against_the_rule(tmp_path: Path, no_figures: None) -> None:
+    def written(**change: Any) -> str:
+        scores = made_up_study.clip_scores(available=("r2plus1d_34_8",))
+        for table in scores["table1"]["protocols"].values():
+            for test in table["rule"]["tests"]:
+                test |= change
+            if change.get("rule") == "none":
+                del table["rule"]
+        write_json(tmp_path / "scores.json", scores)
+        return str(page_of(tmp_path).text)
+
+    text = written()
+    assert "It is not shown to be more often right than the rule" in text
+    assert "No other feature extractor has a result to hold it against." in text
+    assert "What is left is the rule, in the last row of the table." in text
+    better = written(significant=True, p_value=1e-5)
+    assert "Better than the rule; the only feature extractor" in better
+    assert "In accuracy R(2+1)D-34 (8) is above the rule that no clip is tonic-clonic (100.0 %; p" in better
+    without = written(rule="none")
+    assert "Not compared" in without
+    assert "nothing to compare" not in text + better + without
+    assert "tonic-clonic" not in without
 
 
 def test_the_effect_of_the_split_on_clips_is_the_difference_of_medians(clip: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import mannwhitneyu
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 from tiny_study import TinyStudy, results_of
 
@@ -239,6 +240,40 @@ def test_values_of_the_table_are_those_of_the_predicted_clips(study: TinyStudy, 
     assert row["accuracy"]["median"] == pytest.approx(middle)
     assert row["accuracy"]["iqr"] == pytest.approx(high - low)
     assert row["accuracy"]["num"] == len(by_event) == 14
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_rule_that_no_clip_is_positive_is_a_row_apart(study: TinyStudy, protocol: str) -> None:
+    part = scores_of(study.clip)["table1"]["protocols"][protocol]
+    rule = part["rule"]
+    by_event: dict[str, list[int]] = {}
+    for row in rows_of(study.clip / protocol):
+        if row["level"] == "clip":
+            by_event.setdefault(row["event_id"], []).append(row["y_true"])
+    accuracy = {event_id: 1 - np.mean(y_true) for event_id, y_true in by_event.items()}
+    assert {name: one["accuracy"] for name, one in rule["per_seizure"].items()} == pytest.approx(accuracy)
+    assert rule["accuracy"]["median"] == pytest.approx(np.median(list(accuracy.values()))) == 1.0
+    assert rule["num_all_right"] == sum(value == 1 for value in accuracy.values()) >= 8
+    assert rule["num_seizures"] == 14
+    found = [y_true for y_true in by_event.values() if any(y_true)]
+    assert rule["auc"]["median"] == pytest.approx(np.median([np.mean(y_true) for y_true in found]))
+    assert rule["f1"] == {"median": 0.0, "iqr": 0.0, "num": len(found)}
+    assert [row["title"] for row in part["rows"]] == ["R2D-34 (1)", "R(2+1)D-34 (8)"], (
+        "not among the networks"
+    )
+    own, theirs = (
+        [one["accuracy"] for one in row["per_seizure"].values()] for row in (part["rows"][1], rule)
+    )
+    [test] = [test for test in rule["tests"] if test["metric"] == "accuracy"]
+    expected = mannwhitneyu(own, theirs, alternative="greater").pvalue
+    assert (test["better"], test["worse"]) == ("r2plus1d_34_8", "none")
+    assert test["p_value"] == pytest.approx(expected)
+    assert not test["significant"]
+    assert rule["level_bonferroni"] == 0.05
+    told = scores_of(study.clip)["summary"]
+    assert any(line.startswith("  Rule: no clip is tonic-clonic  accuracy 100.0 (") for line in told)
+    said = f"right on every clip of {rule['num_all_right']} of 14 seizures. Significantly above it in accuracy: no"
+    assert any(said in line for line in told)
 
 
 def test_views_are_told_and_averaged(study: TinyStudy) -> None:
