@@ -7,7 +7,7 @@ from pathlib import Path
 
 from semioscope.cohort.annotations import problem as annotation_problem
 from semioscope.cohort.cohort import Cohort, cohort_of
-from semioscope.cohort.events import events_of, label_columns
+from semioscope.cohort.events import label_columns, seizures_of
 from semioscope.cohort.reading import Tables, read_tables
 from semioscope.cohort.tasks import TASKS, Task
 from semioscope.core.errors import VideoError, nearest_names
@@ -97,9 +97,13 @@ def _check_classes(cohort: Cohort, task: Task | None) -> list[Problem]:
                 file = PATIENTS.file if task.table == "patients" else SEIZURES.file
                 problems[message] = Problem(severity="error", file=file, message=message)
             continue
-        selection = events_of(cohort, candidate)
+        selection = seizures_of(cohort, candidate)
         patients = [
-            {event.patient_id for event in selection.events if event.y_true == index}
+            {
+                event.patient_id
+                for event in selection.events
+                if index in (event.y_true, candidate.parts_index)  # every seizure can have parts beside it
+            }
             for index in range(len(candidate.classes))
         ]
         if task is None and not all(patients):

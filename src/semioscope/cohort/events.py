@@ -1,15 +1,17 @@
-"""The events of a task: which seizures it classifies, and why it leaves out the others."""
+"""The events of a task: which seizures it classifies, why it leaves out the others, and the parts beside them."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from semioscope.cohort.cohort import Cohort
+from semioscope.cohort.parts import part_events
 from semioscope.cohort.tasks import Task
 from semioscope.core.errors import ConfigError
 from semioscope.core.formats import SEIZURES
 from semioscope.core.records import Event, Seizure
 from semioscope.core.tables import Problem
+from semioscope.plans.parts import PART_SECONDS
 
 
 class LeftOut(NamedTuple):
@@ -26,9 +28,13 @@ class EventSelection:
     Args:
         task: The task.
         min_duration_seconds: Shorter seizures were left out.
-        events: With their classes, in the order of the cohort; views with ``use`` = no are gone.
+        events: With their classes, in the order of the cohort, then the parts of recordings before and after them;
+            views with ``use`` = no are gone.
         left_out: The other seizures; equal reasons have equal words, so they can be counted.
-        problems: Warnings about labels that contradict the times.
+        problems: Warnings about labels that contradict the times, and recordings that could not be opened for
+            their parts.
+        num_parts: How many of the events, the last ones, are parts.
+        notes: What was dropped of the parts, as sentences.
     """
 
     task: Task
@@ -36,11 +42,23 @@ class EventSelection:
     events: tuple[Event, ...]
     left_out: tuple[LeftOut, ...]
     problems: tuple[Problem, ...] = ()
+    num_parts: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def seizures(self) -> tuple[Event, ...]:
+        """The events that are no parts."""
+        return self.events[: len(self.events) - self.num_parts]
+
+    @property
+    def parts(self) -> tuple[Event, ...]:
+        """The events that are parts of recordings before or after a seizure."""
+        return self.events[len(self.events) - self.num_parts :]
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The problems as sentences."""
-        return tuple(map(str, self.problems))
+        """The problems and notes as sentences."""
+        return (*map(str, self.problems), *self.notes)
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -48,8 +66,44 @@ class EventSelection:
         return dict(Counter(reason for _, reason in self.left_out).most_common())
 
 
-def events_of(cohort: Cohort, task: Task, *, min_duration_seconds: float = 0.0) -> EventSelection:
-    """Return the seizures of a cohort that a task classifies, and why it leaves out the others.
+def events_of(
+    cohort: Cohort, task: Task, *, min_duration_seconds: float = 0.0, part_seconds: float = PART_SECONDS
+) -> EventSelection:
+    """Return what a task classifies of a cohort: seizures, and the parts beside them where it has a class for them.
+
+    A part belongs to a seizure that takes part, and follows its patient and the ``use`` of its views. Its id is that
+    of the seizure with ``-pre`` or ``-post`` after it. Seizures that a table itself puts into the class of the parts
+    have none. Recordings are opened to find their length, only for a task with ``parts_class``.
+
+    Args:
+        cohort: The cohort.
+        task: The task.
+        min_duration_seconds: As in ``seizures_of``; parts may be shorter.
+        part_seconds: How far parts reach from their seizure, above 0.
+
+    Raises:
+        ConfigError: If no row has the task's column, or ``part_seconds`` is out of its range.
+        CohortError: If a part would have the id of a seizure.
+
+    References:
+        Karácsony 2022, methods section 3 ("Third class"); the length of parts is ours.
+    """
+    selection = seizures_of(cohort, task, min_duration_seconds=min_duration_seconds)
+    if task.parts_index is None:
+        return selection
+    beside = [event for event in selection.events if event.y_true != task.parts_index]
+    parts = part_events(cohort, beside, y_true=task.parts_index, part_seconds=part_seconds)
+    return replace(
+        selection,
+        events=(*selection.events, *parts.events),
+        problems=(*selection.problems, *parts.problems),
+        num_parts=len(parts.events),
+        notes=parts.notes,
+    )
+
+
+def seizures_of(cohort: Cohort, task: Task, *, min_duration_seconds: float = 0.0) -> EventSelection:
+    """Return the seizures of a cohort that a task classifies, and why it leaves out the others; no file is opened.
 
     A seizure is left out when no view may be used (``use`` = no), its label is missing or not in the task, or
     its duration (mean over the views that may be used) is below ``min_duration_seconds``.

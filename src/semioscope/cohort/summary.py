@@ -11,7 +11,7 @@ from typing import Any
 
 from semioscope.cohort.agreement import agreement_of
 from semioscope.cohort.cohort import Cohort
-from semioscope.cohort.events import EventSelection, events_of
+from semioscope.cohort.events import EventSelection, seizures_of
 from semioscope.cohort.tasks import Task
 from semioscope.core.records import Event
 
@@ -43,17 +43,17 @@ PUBLISHED: dict[str, dict[str, str]] = {
 def summarise(cohort: Cohort, task: Task, *, min_duration_seconds: float = 15.0) -> dict[str, Any]:
     """Return the figures of a cohort under a task as plain data.
 
-    ``used`` are the seizures that ``events_of`` keeps with ``min_duration_seconds``; all figures but ``labelled``
-    are over them. A seizure's duration, and its r = (tG - t0)/(t1 - t0), is the mean over its views. An
-    undefined figure is NaN.
+    ``used`` are the seizures that ``seizures_of`` keeps with ``min_duration_seconds``; all figures but ``labelled``
+    are over them; parts of recordings beside seizures are not counted. A seizure's duration, and its
+    r = (tG - t0)/(t1 - t0), is the mean over its views. An undefined figure is NaN.
 
     Args:
         cohort: The cohort.
         task: The task.
-        min_duration_seconds: As in ``events_of``; the published cohort has 15.
+        min_duration_seconds: As in ``seizures_of``; the published cohort has 15.
 
     Returns:
-        ``patients`` (``num``, ``by_class``), ``classes`` (per class ``num_labelled``, ``num_used``,
+        ``parts_class``, ``patients`` (``num``, ``by_class``), ``classes`` (per class ``num_labelled``, ``num_used``,
         ``num_patients``, ``duration_seconds``, ``num_with_clonic_onset``), ``seizures_per_patient``,
         ``minutes``, ``clonic_share``, ``ratio`` (``num``, ``mean``, ``sd``, ``num_above_half``,
         ``share_above_half``, ``max``), ``min_segments``, ``views``, ``left_out``, ``agreement``, ``warnings``.
@@ -61,8 +61,8 @@ def summarise(cohort: Cohort, task: Task, *, min_duration_seconds: float = 15.0)
     Raises:
         ConfigError: If no row has the task's column.
     """
-    labelled = events_of(cohort, task)
-    used = events_of(cohort, task, min_duration_seconds=min_duration_seconds)
+    labelled = seizures_of(cohort, task)
+    used = seizures_of(cohort, task, min_duration_seconds=min_duration_seconds)
     ratios = [ratio for ratio in map(clonic_ratio, used.events) if ratio is not None]
     seconds = math.fsum(event.duration_seconds for event in used.events)
     clonic_seconds = math.fsum(_clonic_seconds(event) for event in used.events)
@@ -71,6 +71,7 @@ def summarise(cohort: Cohort, task: Task, *, min_duration_seconds: float = 15.0)
     return {
         "task": task.name,
         "class_names": list(task.class_names),
+        "parts_class": task.parts_class,
         "min_duration_seconds": min_duration_seconds,
         "num_seizures": len(cohort.seizures),
         "num_events": len(used.events),
@@ -133,6 +134,11 @@ def render_summary(summary: dict[str, Any]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(2)]
     text = ["  ".join((a.ljust(widths[0]), b.ljust(widths[1]), c)).rstrip() for a, b, c in lines]
     text.insert(1, "-" * max(map(len, text)))
+    if summary["parts_class"]:
+        text += [
+            "",
+            f"Figures are of seizures. Parts of recordings beside them ({summary['parts_class']}) are not counted.",
+        ]
     if summary["left_out"]:
         text += ["", "Left out:"]
         text += [f"  {number} x {reason}" for reason, number in summary["left_out"].items()]

@@ -47,6 +47,8 @@ class Task(Config):
     """Labels of each class, compared without regard to case and outer spaces; a label stands in one class."""
     without_clonic_phase: tuple[str, ...] = ()
     """Classes whose seizures should have no clonic onset; one that has is reported."""
+    parts_class: str | None = None
+    """Class of the stretches of a recording before and after its seizures; None: they take no part."""
 
     @field_validator("classes", mode="before")
     @classmethod
@@ -70,17 +72,23 @@ class Task(Config):
                 if other != name:
                     msg = f"label {label!r} must stand in one class, but stands in {other} and {name}"
                     raise ValueError(msg)
-        for name in self.without_clonic_phase:
+        named = [("without_clonic_phase", name) for name in self.without_clonic_phase]
+        if self.parts_class is not None:
+            named.append(("parts_class", self.parts_class))
+        for key, name in named:
             if name not in self.classes:
-                raise ValueError(
-                    unknown_name("class in without_clonic_phase", name, self.classes).rstrip(".")
-                )
+                raise ValueError(unknown_name(f"class in {key}", name, self.classes).rstrip("."))
         return self
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes by index."""
         return tuple(self.classes)
+
+    @property
+    def parts_index(self) -> int | None:
+        """Index of ``parts_class``; None without one."""
+        return None if self.parts_class is None else self.class_names.index(self.parts_class)
 
     def class_index(self, label: str) -> int | None:
         """Return the class of a label, or None if the task does not name it."""
@@ -128,6 +136,7 @@ TASKS: dict[str, Task] = {
         table="both",
         column="syndrome",
         classes={"FLE": _FRONTAL, "TLE": _TEMPORAL, "nonepileptic": _NO_EPILEPTIC_EVENT},
+        parts_class="nonepileptic",
     ),
     "es-vs-pnes": Task(
         name="es-vs-pnes",

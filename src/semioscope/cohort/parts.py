@@ -1,0 +1,203 @@
+"""The third class: the stretches of a recording before and after its seizures, as events.
+
+Methods: Karácsony 2022, section 3 ("Third class"). The arithmetic is ``plans.nonepileptic_parts``; this module finds
+what it needs in a cohort: the length of every recording and all of its seizures.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from semioscope.cohort.cohort import Cohort
+from semioscope.core.errors import CohortError, VideoError
+from semioscope.core.formats import RECORDINGS
+from semioscope.core.intervals import Interval
+from semioscope.core.records import Event, EventView, Recording
+from semioscope.core.tables import Problem
+from semioscope.plans.parts import MIN_PART_SECONDS, PART_SECONDS, nonepileptic_parts
+
+SIDES = ("pre", "post")
+"""What is appended to the id of a seizure: its part before, its part after."""
+
+
+def part_id(seizure_id: str, side: str) -> str:
+    """Return the event id of a part.
+
+    Examples:
+        >>> part_id("p01-s1", "pre")
+        'p01-s1-pre'
+    """
+    return f"{seizure_id}-{side}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartEvents:
+    """The parts beside some seizures.
+
+    Args:
+        events: Per seizure the part before and the part after it, in the order of the seizures.
+        problems: Recordings that gave none because they could not be opened.
+        num_short: Parts of their recordings that were too short, and dropped.
+        num_absent: Sides on which such a recording leaves no room at all.
+    """
+
+    events: tuple[Event, ...]
+    problems: tuple[Problem, ...] = ()
+    num_short: int = 0
+    num_absent: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was dropped, as sentences."""
+        notes = []
+        if self.num_short:
+            plural = (
+                "parts before or after a seizure were"
+                if self.num_short > 1
+                else "part before or after a seizure was"
+            )
+            notes.append(f"{self.num_short} {plural} shorter than {MIN_PART_SECONDS:.2f} s, and dropped.")
+        if self.num_absent:
+            times = "times a" if self.num_absent > 1 else "time a"
+            notes.append(
+                f"{self.num_absent} {times} recording leaves no room before or after a seizure for a part."
+            )
+        return tuple(notes)
+
+
+def part_events(
+    cohort: Cohort, events: Iterable[Event], *, y_true: int | None = None, part_seconds: float = PART_SECONDS
+) -> PartEvents:
+    """Return the parts of recordings beside seizures; none spans or touches any seizure of its recording.
+
+    Every seizure of the same patient in the same file bounds the parts, whether it is used or not, and whichever
+    view of a montage it was annotated in. Recordings are opened to find their length; nothing is decoded but
+    a frame of each.
+
+    Args:
+        cohort: The cohort.
+        events: Seizures that take part; others have no parts.
+        y_true: Class of the parts.
+        part_seconds: How far parts reach from their seizure, above 0.
+
+    Raises:
+        CohortError: If a part would have the id of a seizure.
+        ConfigError: If ``part_seconds`` is out of its range.
+    """
+    listed = tuple(events)
+    _require_free_ids(cohort, listed)
+    found: dict[_Source, dict[tuple[str, str], Interval]] = {}
+    problems: dict[_Source, Problem] = {}
+    num_short = num_absent = 0
+    for event in listed:
+        for view in event.views:
+            source = _source(cohort.recordings[view.recording_id])
+            if source in found:
+                continue
+            found[source] = {}
+            try:
+                seconds = _recorded_seconds(cohort, cohort.recordings[view.recording_id])
+            except (VideoError, CohortError) as err:
+                problems[source] = Problem(
+                    severity="warning",
+                    file=RECORDINGS.file,
+                    subject=f"recording {view.recording_id}",
+                    message=f"its parts before and after seizures take no part: {err}",
+                )
+                continue
+            names, seizures = _seizures_in(cohort, source)
+            parts = nonepileptic_parts(seconds, seizures, seconds=part_seconds)
+            num_short += parts.num_short
+            num_absent += parts.num_absent
+            found[source] = {(names[part.seizure], part.side): part.interval for part in parts.parts}
+    made = []
+    for event in listed:
+        for side in SIDES:
+            views = []
+            for view in event.views:
+                interval = found[_source(cohort.recordings[view.recording_id])].get((event.event_id, side))
+                if interval is not None:
+                    views.append(
+                        EventView(
+                            recording_id=view.recording_id,
+                            onset_seconds=interval.start_seconds,
+                            offset_seconds=interval.end_seconds,
+                            use=view.use,
+                        )
+                    )
+            if views:
+                made.append(
+                    Event(
+                        event_id=part_id(event.event_id, side),
+                        patient_id=event.patient_id,
+                        y_true=y_true,
+                        views=tuple(views),
+                    )
+                )
+    return PartEvents(
+        events=tuple(made), problems=tuple(problems.values()), num_short=num_short, num_absent=num_absent
+    )
+
+
+class _Source(NamedTuple):
+    """One file with one patient in it; the recordings of a montage share it."""
+
+    patient_id: str
+    path: str
+
+
+def _source(recording: Recording) -> _Source:
+    return _Source(recording.patient_id, recording.path or f"n/a of {recording.recording_id}")
+
+
+def _seizures_in(cohort: Cohort, source: _Source) -> tuple[list[str], list[Interval]]:
+    """Return names and times of all seizures of a file; times that differ between its views are joined."""
+    found: dict[str, Interval] = {}
+    for seizure in cohort.seizures:
+        views = [
+            view.interval for view in seizure.views if _source(cohort.recordings[view.recording_id]) == source
+        ]
+        if views:
+            found[seizure.seizure_id] = Interval(
+                start_seconds=min(view.start_seconds for view in views),
+                end_seconds=max(view.end_seconds for view in views),
+            )
+    return list(found), list(found.values())
+
+
+def _recorded_seconds(cohort: Cohort, recording: Recording) -> float:
+    """Return the length of a recording, by what its file holds.
+
+    Raises:
+        VideoError: If it cannot be opened, or does not tell.
+        CohortError: If it has no video.
+    """
+    path = cohort.video_path(recording)
+    from semioscope.video import open_gray16, probe
+    from semioscope.video.gray16 import gray16_kind
+
+    if gray16_kind(path) == "video":
+        seconds = probe(path).duration_seconds
+    else:
+        with open_gray16(path) as reader:
+            seconds = reader.source.duration_seconds
+    if not (math.isfinite(seconds) and seconds > 0):
+        msg = f"{path.name} must tell how long it is, but does not. Write it again, with times of all frames."
+        raise VideoError(msg)
+    return seconds
+
+
+def _require_free_ids(cohort: Cohort, events: Sequence[Event]) -> None:
+    rows = {seizure.seizure_id: seizure.row for seizure in cohort.seizures}
+    for event in events:
+        for side in SIDES:
+            name = part_id(event.event_id, side)
+            if name in rows:
+                where = f" row {rows[name]}" if rows[name] else ""
+                msg = (
+                    f"seizures.tsv{where}: {name} must not be the id of a seizure, because the part of the recording "
+                    f"{'before' if side == 'pre' else 'after'} {event.event_id} has this id. Give it another "
+                    "seizure_id."
+                )
+                raise CohortError(msg)
