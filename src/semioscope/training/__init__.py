@@ -14,12 +14,13 @@ from semioscope.training.sampling import epoch_batches
 from semioscope.training.search import (
     SearchData,
     TrialResult,
+    best_over_folds,
     best_trial,
-    estimate_seconds,
-    measured_epoch_seconds,
     run_trial,
+    trial_configs,
 )
-from semioscope.training.search_space import SEARCH_SPACES, SearchSpace, trial
+from semioscope.training.search_space import SEARCH_SPACES, SearchConfig, SearchSpace, space_of, trial
+from semioscope.training.search_time import estimate_seconds, measured_epoch_seconds
 from semioscope.training.selection import BEST_EPOCH
 from semioscope.training.sequences import SequenceSet, clip_set, sequence_set, step_set
 from semioscope.training.settings import OPTIMIZERS, TrainingConfig
@@ -34,12 +35,14 @@ __all__ = [
     "SEARCH_SPACES",
     "ExamplePlan",
     "FitResult",
+    "SearchConfig",
     "SearchData",
     "SearchSpace",
     "SequenceSet",
     "StepScores",
     "TrainingConfig",
     "TrialResult",
+    "best_over_folds",
     "best_trial",
     "class_weights",
     "clip_set",
@@ -55,6 +58,8 @@ __all__ = [
     "run_trial",
     "sequence_set",
     "single_thread",
+    "space_of",
     "step_set",
     "trial",
+    "trial_configs",
 ]

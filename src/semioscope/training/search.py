@@ -5,17 +5,15 @@ interrupted gives the same as one that was not. Nothing here opens a file: resul
 keep, one file per trial.
 """
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
 from pydantic import ValidationError
 
 from semioscope.core.errors import ConfigError, LeakageError
-from semioscope.models import AggregatorConfig, relative_cost
+from semioscope.models import AggregatorConfig
 from semioscope.training.loop import LostLossError, fit
 from semioscope.training.samplers import ExamplePlan
 from semioscope.training.search_space import SearchSpace, trial
@@ -44,39 +42,34 @@ class TrialResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchData:
-    """What a search may see: the examples of the training patients and one split of them.
+    """What a search may see: the examples of the training patients, in two parts.
 
     Args:
-        examples: Examples of training patients only.
-        patients: The patient of each example.
-        is_validation: Which examples compare the trials; the others are learnt from.
+        train: Examples that are learnt from.
+        validation: Examples that compare the trials.
+        train_patients: Patients of the former.
+        validation_patients: Patients of the latter; none of the former.
         num_classes: At least 2.
     """
 
-    examples: SequenceSet
-    patients: tuple[str, ...]
-    is_validation: Bool[np.ndarray, " num_examples"]
+    train: SequenceSet
+    validation: SequenceSet
+    train_patients: frozenset[str]
+    validation_patients: frozenset[str]
     num_classes: int
 
     def __post_init__(self) -> None:
-        if not len(self.patients) == len(self.is_validation) == self.examples.num_examples:
-            msg = (
-                f"Every example needs a patient and a side, got {len(self.patients)} patients and "
-                f"{len(self.is_validation)} sides for {self.examples.num_examples} examples."
-            )
-            raise ValueError(msg)
-        who = np.array(self.patients, dtype=np.str_)
-        both = sorted(set(who[self.is_validation].tolist()) & set(who[~self.is_validation].tolist()))
+        both = sorted(self.train_patients & self.validation_patients)
         if both:
             msg = (
                 f"A search compares trials on patients that they have not learnt from, but {both[0]} is on both "
                 f"sides ({len(both)} such patients). Split by patient."
             )
             raise LeakageError(msg)
-        if not self.is_validation.any() or self.is_validation.all():
+        if not (self.train.num_examples and self.validation.num_examples):
             msg = (
                 f"A search needs examples to learn from and others to compare trials on, got "
-                f"{int((~self.is_validation).sum())} and {int(self.is_validation.sum())}. Use more patients."
+                f"{self.train.num_examples} and {self.validation.num_examples}. Use more patients."
             )
             raise ConfigError(msg)
 
@@ -111,11 +104,11 @@ def run_trial(
             the trial, not an error.
     """
     settings = trial(number, space, seed)
-    model, schedule = _configs(settings, aggregator, training)
+    model, schedule = trial_configs(settings, aggregator, training)
     try:
         result = fit(
-            data.examples.subset(~data.is_validation),
-            data.examples.subset(data.is_validation),
+            data.train,
+            data.validation,
             aggregator=model,
             training=schedule.model_copy(update={"best_epoch": "best_f1"}),
             segments=plan,
@@ -143,76 +136,49 @@ def best_trial(results: Sequence[TrialResult]) -> TrialResult:
     return min(scored, key=lambda entry: entry[:2])[2]
 
 
-def estimate_seconds(
-    numbers: Sequence[int],
-    *,
-    aggregator: AggregatorConfig,
-    training: TrainingConfig,
-    space: SearchSpace,
-    seed: int,
-    num_steps: int,
-    num_features: int,
-    seconds_per_epoch: Callable[[int], float],
-) -> float:
-    """Return about how long trials take on one core, before they start.
+def best_over_folds(results: Iterable[Sequence[TrialResult]]) -> tuple[TrialResult, ...]:
+    """Return what the trial that is best over all folds gave in each: the highest mean score, then the lowest number.
 
-    Only the cheapest and the dearest of them are measured; between these, an epoch grows with the cost of a step.
+    A trial has the same settings in every fold. One that failed in a fold is not chosen.
 
     Args:
-        numbers: The trials.
-        aggregator: Settings that are not searched.
-        training: Settings that are not searched.
-        space: Where the others are drawn from.
-        seed: Seed of the search.
-        num_steps: Steps of an example.
-        num_features: Size of a feature vector.
-        seconds_per_epoch: Measures an epoch of one trial; see :func:`measured_epoch_seconds`.
+        results: Of each fold, in whatever order.
+
+    Raises:
+        ConfigError: If no trial could be trained in all folds.
     """
-    if not numbers:
-        return 0.0
-    configs = [_configs(trial(number, space, seed), aggregator, training) for number in numbers]
-    costs = np.array(
-        [relative_cost(model, num_segments=num_steps, num_features=num_features) for model, _ in configs]
-    )
-    ends = sorted({int(costs.argmin()), int(costs.argmax())}, key=lambda k: costs[k])
-    measured = [seconds_per_epoch(numbers[k]) for k in ends]
-    per_epoch = np.interp(costs, costs[ends], measured)
-    return float(per_epoch @ np.array([schedule.epochs for _, schedule in configs], dtype=np.float64))
-
-
-def measured_epoch_seconds(
-    number: int,
-    data: SearchData,
-    *,
-    aggregator: AggregatorConfig,
-    training: TrainingConfig,
-    plan: ExamplePlan,
-    space: SearchSpace,
-    seed: int,
-) -> float:
-    """Return how long an epoch of a trial takes here: the difference of fits of one epoch and of two."""
-    model, schedule = _configs(trial(number, space, seed), aggregator, training)
-    taken = []
-    for epochs in (1, 1, 2):  # the first one warms up
-        begin = time.perf_counter()
-        fit(
-            data.examples.subset(~data.is_validation),
-            data.examples.subset(data.is_validation),
-            aggregator=model,
-            training=schedule,
-            segments=plan,
-            num_classes=data.num_classes,
-            seed=seed,
-            epochs=epochs,
+    of_folds = [{result.number: result for result in fold} for fold in results]
+    numbers = sorted(set().union(*of_folds))
+    whole = [
+        tuple(fold[number] for fold in of_folds)
+        for number in numbers
+        if all(number in fold and fold[number].score is not None for fold in of_folds)
+    ]
+    if not whole:
+        msg = (
+            f"A search needs a trial that could be trained in all of {len(of_folds)} folds, got none of "
+            f"{len(numbers)}. Use more trials (search.num_trials)."
         )
-        taken.append(time.perf_counter() - begin)
-    return max(taken[2] - taken[1], taken[2] / 4)
+        raise ConfigError(msg)
+    # of equal ones the first
+    return max(
+        whole, key=lambda own: float(np.mean([result.score for result in own if result.score is not None]))
+    )
 
 
-def _configs(
+def trial_configs(
     settings: Mapping[str, Mapping[str, Any]], aggregator: AggregatorConfig, training: TrainingConfig
 ) -> tuple[AggregatorConfig, TrainingConfig]:
-    """Return the configurations with the settings of a trial in them, checked anew."""
+    """Return the configurations with the settings of a trial in them, checked anew.
+
+    Args:
+        settings: What :func:`trial` drew.
+        aggregator: Settings that are not searched.
+        training: Settings that are not searched.
+
+    Raises:
+        ConfigError: If there is no such setting, or a value of it is not possible.
+    """
     try:
         return (
             AggregatorConfig.model_validate(aggregator.model_dump() | dict(settings["aggregator"])),

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
+from pydantic import Field
 
-from semioscope.core.errors import ConfigError
+from semioscope.core.config import Config
+from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.core.randomness import stream
 
 
@@ -76,8 +78,44 @@ SEARCH_SPACES: dict[str, SearchSpace] = {
     },
 }
 """Spaces by aggregator. Methods: Karácsony 2020, section 3.5.1, and 2022, "Implemented classifier architectures"; as
-in the papers, but for ``l2``, whose strength they do not give: its range is ours. Both losses are for two classes:
-with more, give the space without them."""
+in the papers, but for ``l2``, whose strength they do not give: its range is ours."""
+
+FOR_TWO_CLASSES: frozenset[str] = frozenset({"training.loss"})
+"""Settings that are drawn with two classes only: both losses of the search are for two. With more the papers train
+with weighted categorical cross-entropy, and the loss of the run stays."""
+
+
+class SearchConfig(Config):
+    """Whether settings are searched in every fold, among its training patients, before it is trained."""
+
+    num_trials: int = Field(default=0, ge=0, le=100_000)
+    """Settings that are drawn and compared in each fold; 0 = no search."""
+    space: str = "lstm_fc"
+    """Where they are drawn from: an entry of semioscope.training.SEARCH_SPACES, named as its aggregator."""
+
+
+def space_of(name: str, *, aggregator: str, num_classes: int) -> SearchSpace:
+    """Return the settings that are searched.
+
+    Args:
+        name: A key of ``SEARCH_SPACES``.
+        aggregator: What is trained.
+        num_classes: With more than two, settings ``FOR_TWO_CLASSES`` are left out; a setting has a random stream of
+            its own, so the others are drawn as with two.
+
+    Raises:
+        ConfigError: If there is no such space, or it is that of another aggregator.
+    """
+    if name not in SEARCH_SPACES:
+        raise ConfigError(unknown_name("value of search.space", name, SEARCH_SPACES))
+    if name != aggregator:
+        msg = (
+            f"A search space must be that of the aggregator, got search.space {name} and aggregator.name "
+            f"{aggregator}. Use --set aggregator.name={name}, or --set search.num_trials=0 for no search."
+        )
+        raise ConfigError(msg)
+    space = SEARCH_SPACES[name]
+    return {key: drawn for key, drawn in space.items() if num_classes == 2 or key not in FOR_TWO_CLASSES}
 
 
 def trial(number: int, space: SearchSpace, seed: int) -> dict[str, dict[str, Any]]:

@@ -5,21 +5,25 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from semioscope.core.errors import ConfigError, LeakageError
 from semioscope.models import AggregatorConfig, relative_cost
 from semioscope.plans import StepPlan
 from semioscope.training import (
     SEARCH_SPACES,
+    SearchConfig,
     SearchData,
     TrainingConfig,
     TrialResult,
+    best_over_folds,
     best_trial,
     estimate_seconds,
     fit,
     measured_epoch_seconds,
     run_trial,
     single_thread,
+    space_of,
     step_set,
     trial,
 )
@@ -35,15 +39,20 @@ SPACE = {
 FIXED = {"aggregator": AGGREGATOR, "training": TRAINING, "space": SPACE, "seed": 0}
 
 
-def material(**changes):
+def examples():
     rng = np.random.default_rng(0)
     y_true = np.arange(30) % 2
     features = rng.exponential(size=(30, 3, 4)).astype(np.float32)
     features[np.arange(30), :, y_true] += 1
+    return step_set(features, np.full(30, 3), y_true)
+
+
+def material(**changes):
     options = {
-        "examples": step_set(features, np.full(30, 3), y_true),
-        "patients": tuple(f"p{i // 5}" for i in range(30)),
-        "is_validation": np.arange(30) >= 20,
+        "train": examples().subset(np.arange(20)),
+        "validation": examples().subset(np.arange(20, 30)),
+        "train_patients": frozenset({"p0", "p1", "p2", "p3"}),
+        "validation_patients": frozenset({"p4", "p5"}),
         "num_classes": 2,
     }
     return SearchData(**(options | changes))
@@ -140,8 +149,8 @@ def test_score_is_the_best_f1_over_the_inner_split():
     assert result.settings == settings
     with single_thread():
         wanted = fit(
-            data.examples.subset(np.arange(20)),
-            data.examples.subset(np.arange(20, 30)),
+            data.train,
+            data.validation,
             aggregator=AGGREGATOR.model_copy(update=settings["aggregator"]),
             training=TRAINING.model_copy(update=settings["training"] | {"best_epoch": "best_f1"}),
             segments=StepPlan(num_steps=3),
@@ -166,9 +175,53 @@ def test_best_trial_is_the_first_of_the_highest():
         best_trial(results[3:])
 
 
+def test_best_over_folds_is_the_first_of_the_highest_mean():
+    def fold(*scores):
+        results = [
+            TrialResult(number=k, settings={}, score=score, best_epoch=k + 1)
+            for k, score in enumerate(scores)
+        ]
+        return results[::-1]
+
+    def chosen(*folds):
+        return {result.number for result in best_over_folds(folds)}
+
+    assert chosen(fold(0.9, 0.6, 0.7), fold(0.2, 0.6, 0.6)) == {2}
+    assert chosen(fold(0.5, 0.75, 0.5), fold(0.5, 0.5, 0.75)) == {1}
+    assert chosen(fold(0.9, None, 0.1), fold(None, 0.9, 0.1)) == {2}  # the others failed in a fold
+    assert [result.score for result in best_over_folds([fold(0.5), fold(0.25)])] == [0.5, 0.25]
+    with pytest.raises(ConfigError, match=r"trained in all of 2 folds, got none of 2\. Use more trials"):
+        best_over_folds([fold(0.5, None), fold(None, 0.5)])
+
+
+def test_space_follows_the_number_of_classes():
+    whole, more = (space_of("lstm_fc", aggregator="lstm_fc", num_classes=n) for n in (2, 3))
+    assert whole == SEARCH_SPACES["lstm_fc"]
+    assert set(whole) - set(more) == {"training.loss"}
+    for number in range(5):  # the rest is drawn as with two classes
+        two, three = trial(number, whole, seed=1), trial(number, more, seed=1)
+        assert two["aggregator"] == three["aggregator"]
+        assert {key: value for key, value in two["training"].items() if key != "loss"} == three["training"]
+
+
+def test_a_space_is_that_of_its_aggregator():
+    with pytest.raises(ConfigError, match=r"Unknown value of search.space 'lstm_f'\. Did you mean lstm_fc"):
+        space_of("lstm_f", aggregator="lstm_fc", num_classes=2)
+    with pytest.raises(
+        ConfigError, match=r"got search.space lstm_fc and aggregator.name blstm\. Use --set agg"
+    ):
+        space_of("lstm_fc", aggregator="blstm", num_classes=2)
+
+
+@pytest.mark.parametrize("bad", [{"num_trials": -1}, {"trials": 3}])
+def test_search_settings_are_checked(bad):
+    with pytest.raises(ValidationError, match=next(iter(bad))):
+        SearchConfig(**bad)
+
+
 def test_a_trial_whose_loss_is_lost_is_a_failure_and_other_faults_are_errors():
     data = material()
-    data.examples.features[0] = np.inf
+    data.train.features[0] = np.inf
     found = run_one(0, data)
     assert found.score is None
     assert "features of slice 0 are not finite" in found.failure
@@ -178,12 +231,14 @@ def test_a_trial_whose_loss_is_lost_is_a_failure_and_other_faults_are_errors():
 
 def test_no_patient_is_on_both_sides():
     with pytest.raises(LeakageError, match=r"but p3 is on both sides \(1 such patients\)\. Split by patient"):
-        material(is_validation=np.arange(30) >= 18)
-    for side in (np.zeros(30, bool), np.ones(30, bool)):
-        with pytest.raises(ConfigError, match="examples to learn from and others"):
-            material(is_validation=side)
-    with pytest.raises(ValueError, match="got 1 patients and 30 sides for 30 examples"):
-        material(patients=("p0",))
+        material(validation_patients=frozenset({"p3", "p4"}))
+    nothing = examples().subset(np.zeros(30, bool))
+    with pytest.raises(
+        ConfigError, match="examples to learn from and others to compare trials on, got 0 and 10"
+    ):
+        material(train=nothing)
+    with pytest.raises(ConfigError, match=r"got 20 and 0\. Use more"):
+        material(validation=nothing)
 
 
 def test_estimate_measures_the_ends_and_counts_all_epochs():
