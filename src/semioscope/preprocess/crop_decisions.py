@@ -4,7 +4,7 @@ The sheet gives out a file of decisions. Each names the plan and the pictures th
 digests, so that nothing is accepted that nobody looked at. All decisions are written, or none.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from semioscope.core.files import digest
 from semioscope.core.formats import CROPS
 from semioscope.core.records import Event, EventView, Recording
 from semioscope.preprocess.crop_decision_file import Decision, read_decisions, refuse
-from semioscope.preprocess.crops import CropPlan, read_crops, write_crops
+from semioscope.preprocess.crops import CropPlan, crops_lock, read_crops, write_crops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,15 @@ def apply_decisions(cohort: Cohort, events: Iterable[Event], path: Path) -> Appl
     if not table.exists():
         msg = f"{CROPS.file} must exist before decisions are applied to it. Run semioscope crop plan first."
         raise CohortError(msg)
+    with crops_lock(cohort.folder):
+        return _applied(cohort, events, path, cohort_hash, decisions)
+
+
+def _applied(
+    cohort: Cohort, events: Iterable[Event], path: Path, cohort_hash: str, decisions: Sequence[Decision]
+) -> Applied:
+    """Apply decisions while nobody else writes the table; see ``apply_decisions``."""
+    table = cohort.folder / CROPS.file
     plans = {(plan.event_id, plan.recording_id): plan for plan in read_crops(table)}
     views = {(event.event_id, view.recording_id): view for event in events for view in event.views}
     changed: list[CropPlan] = []

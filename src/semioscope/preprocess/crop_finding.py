@@ -31,6 +31,8 @@ from semioscope.preprocess.depth_noise import denoised
 from semioscope.preprocess.depth_quality import CropCheck, check_crop
 from semioscope.video import GreyWindow
 
+NO_CROPS = "none"
+"""Instead of a key of ``CROP_METHODS``: pictures are used as they are."""
 LOOK_AHEAD_SECONDS = 1.0
 """So far from the event's begin a frame is looked for that can be read."""
 LATER = "In later frame"

@@ -5,21 +5,24 @@ overwritten.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from semioscope.cohort import Cohort
 from semioscope.core.errors import CohortError, SemioscopeError, StoreError, unknown_name
 from semioscope.core.files import digest
 from semioscope.core.formats import CROPS
+from semioscope.core.locks import locked
 from semioscope.core.progress import Progress, QuietProgress
 from semioscope.core.records import Event, EventView
 from semioscope.execution import Unit, make_executor, run_stage
 from semioscope.networks.detections import Detector, EventDetector
+from semioscope.networks.detectors import load_detector
 from semioscope.preprocess.box_crop import BoxCropConfig
-from semioscope.preprocess.crop_finding import CropChoice, crop_method, plan_crop
+from semioscope.preprocess.crop_finding import NO_CROPS, CropChoice, crop_method, plan_crop
 from semioscope.preprocess.crop_frames import recording_window
-from semioscope.preprocess.crops import CropPlan, read_crops, write_crops
+from semioscope.preprocess.crops import LOCKS, CropPlan, crops_lock, read_crops, write_crops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +42,15 @@ class CropPlanning:
         plans: As ``crops.tsv`` holds them now, of the events that were asked for, sorted by event and recording.
         failures: Events without a plan.
         num_kept: Plans that a person had made before, and that stayed.
+        num_made: Plans that were made now.
+        notes: What else a person should know, as sentences.
     """
 
-    plans: tuple[CropPlan, ...]
+    plans: tuple[CropPlan, ...] = ()
     failures: tuple[CropFailure, ...] = ()
     num_kept: int = 0
+    num_made: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def flagged(self) -> tuple[CropPlan, ...]:
@@ -106,7 +113,7 @@ def make_crop_plans(
     """
     choice = CropChoice(method=method, detector=detector, box=box, check=check)
     path = cohort.folder / CROPS.file
-    by_hand = {_key(plan) for plan in (read_crops(path) if path.exists() else ()) if plan.origin == "manual"}
+    by_hand = {_key(plan) for plan in _standing(path) if plan.origin == "manual"}
     wanted: dict[str, list[tuple[str, EventView]]] = {}
     keys = set()
     for event in events:
@@ -142,12 +149,85 @@ def make_crop_plans(
             for event_id, _ in unit.unit.payload["events"]
         ]
     plans = [outcome for outcome in outcomes if isinstance(outcome, CropPlan)]
-    standing = write_crops(path, plans) if plans else (read_crops(path) if path.exists() else [])
+    if plans:
+        with crops_lock(cohort.folder):
+            standing = write_crops(path, plans)
+    else:
+        standing = _standing(path)
     return CropPlanning(
         plans=tuple(plan for plan in standing if _key(plan) in keys),
         failures=tuple(sorted(failures, key=lambda failure: (failure.event_id, failure.recording_id))),
         num_kept=len(by_hand & keys),
+        num_made=len(plans),
     )
+
+
+def ensure_crops(
+    cohort: Cohort,
+    events: Iterable[Event],
+    *,
+    method: str,
+    detector_name: str = "maskrcnn",
+    weights: str | Path = "pretrained",
+    check: bool = True,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> CropPlanning:
+    """Return the crop plans of events: what ``crops.tsv`` holds stays, what is missing there is planned and written.
+
+    Where nothing is missing nothing is opened, neither a video nor the weights of the detector. Of several
+    processes that ask for one cohort, the others wait for the one that plans.
+
+    Args:
+        cohort: The cohort.
+        events: For which.
+        method: A key of ``CROP_METHODS``, or ``none``: no plans, whatever ``crops.tsv`` holds.
+        detector_name: A key of ``DETECTORS``, for the methods that need one.
+        weights: Of the detector, as in ``load_detector``.
+        check: As in ``make_crop_plans``.
+        workers: As in ``make_crop_plans``.
+        progress: Where it is reported.
+
+    Raises:
+        ConfigError: If there is no such method or detector.
+        WeightsError: If a plan is missing and the weights of its detector are absent.
+        CohortError: If ``crops.tsv`` or recorded detections are not valid.
+        StoreError: If the table cannot be written.
+    """
+    if method == NO_CROPS:
+        return CropPlanning()
+    chosen, listed, path = crop_method(method), tuple(events), cohort.folder / CROPS.file
+    keys = {(event.event_id, view.recording_id) for event in listed for view in event.views}
+    done = CropPlanning()
+    if _without_plan(listed, path):
+        with locked(cohort.folder / LOCKS / ".planning", wait=True):
+            if missing := _without_plan(listed, path):  # another process may have planned meanwhile
+                display = progress or QuietProgress()
+                detector: Detector | None = None
+                if chosen.needs_detector:
+                    detector = load_detector(detector_name, weights=weights, progress=display)
+                done = make_crop_plans(
+                    cohort, missing, method=method, detector=detector, check=check, workers=workers,
+                    progress=display,
+                )  # fmt: skip
+                done = replace(done, notes=tuple(getattr(detector, "notes", ())))
+    plans = tuple(plan for plan in _standing(path) if _key(plan) in keys)
+    return replace(done, plans=plans, num_kept=sum(plan.origin == "manual" for plan in plans))
+
+
+def _without_plan(events: Iterable[Event], path: Path) -> list[Event]:
+    """Return the events with those of their views that have no row in ``crops.tsv``."""
+    planned = set(map(_key, _standing(path)))
+    wanted = []
+    for event in events:
+        views = tuple(view for view in event.views if (event.event_id, view.recording_id) not in planned)
+        if views:
+            wanted.append(replace(event, views=views))
+    return wanted
+
+
+def _standing(path: Path) -> list[CropPlan]:
+    return read_crops(path) if path.exists() else []
 
 
 def plan_recording(work: dict[str, Any]) -> list[CropPlan | CropFailure]:

@@ -3,7 +3,8 @@
 A plan is one row of ``crops.tsv`` (see ``docs/formats.md``). What a person wrote is never overwritten.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from jaxtyping import UInt8
 
 from semioscope.core.errors import CohortError, ConfigError, unknown_name
 from semioscope.core.formats import CROPS
+from semioscope.core.locks import locked
 from semioscope.core.records import Recording, Region
 from semioscope.core.tables import read_table, write_table
 from semioscope.networks.detections import Detection, Detector, EventDetector
@@ -39,6 +41,9 @@ __all__ = [
     "read_crops",
     "write_crops",
 ]
+
+LOCKS = Path("derived", "crops")
+"""Where a cohort keeps the empty files that processes lock each other out with."""
 
 Origin = Literal["auto", "manual"]
 CropStatus = Literal["accepted", "flagged", "rejected"]
@@ -291,6 +296,17 @@ def write_crops(path: Path, plans: Iterable[CropPlan]) -> list[CropPlan]:
         )
     write_table(path, CROPS, rows)
     return merged
+
+
+@contextmanager
+def crops_lock(folder: Path) -> Iterator[None]:
+    """Let one process at a time read and write the ``crops.tsv`` of a cohort folder; others wait.
+
+    Raises:
+        StoreError: If the folder cannot be written.
+    """
+    with locked(folder / LOCKS / ".lock", wait=True):
+        yield
 
 
 def merge_crops(old: Iterable[CropPlan], new: Iterable[CropPlan]) -> list[CropPlan]:
