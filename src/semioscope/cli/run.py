@@ -260,7 +260,8 @@ def _study(
     first = plan.protocols[-1]
     names = list(outcome.scores["protocols"][first]["best"].values())
     say_next(
-        f"open the report in a browser, then semioscope compare {out / first}@{names[0]} {out / first}@{names[-1]}"
+        f"open the report in a browser, then semioscope compare {out / first}@{names[0]} {out / first}@{names[-1]} "
+        "(each is the best of its aggregator by test scores, so their difference is no fair test)"
         if len(names) > 1
         else "open the report in a browser"
     )

@@ -79,7 +79,7 @@ def _context(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         ],
         "judged": judged,
         "verdict": "unclear" if content["comparison"] == "protocols" else _verdict(judged),
-        "verdict_title": words.verdict_title(judged),
+        "verdict_title": words.verdict_title(judged, lead),
         "scores": [
             {
                 "title": words.metric_title(name),

@@ -51,7 +51,7 @@ def pair_words(content: Mapping[str, Any], pair: Mapping[str, Any], metric: str)
         why = str(test.get("note") or difference.get("note") or "it is undefined")
         said = f"Which of {against} and {run} is better in {name} cannot be said: {lowered(why).rstrip('.')}."
         return PairWords(
-            verdict="unknown", short=f"{against} and {run} cannot be told apart here", sentence=said
+            verdict="unknown", short=f"{against} and {run} cannot be told apart in {name} here", sentence=said
         )
     many = as_float(content.get("num_comparisons"))
     corrected = f", corrected for {count(many)} comparisons" if many > 1 else ""
@@ -59,7 +59,7 @@ def pair_words(content: Mapping[str, Any], pair: Mapping[str, Any], metric: str)
         how = f"({p_text(p_value)}{corrected})"
         return PairWords(
             verdict="unclear",
-            short=f"{against} and {run} are alike",
+            short=f"{against} and {run} are alike in {name}",
             sentence=f"{against} and {run} have the same {name} {how}.",
         )
     ahead = (value > 0) == METRICS[metric].higher_is_better
@@ -73,14 +73,14 @@ def pair_words(content: Mapping[str, Any], pair: Mapping[str, Any], metric: str)
     if p_value < LEVEL:
         return PairWords(
             verdict="better",
-            short=f"{best} {better} {other}",
+            short=f"{best} {better} {other} in {name}",
             sentence=f"{best} {better} {other} in {name} by {size} ({in_brackets}).",
             best=best,
             other=other,
         )
     return PairWords(
         verdict="unclear",
-        short=f"The difference between {against} and {run} could be chance",
+        short=f"The difference between {against} and {run} in {name} could be chance",
         sentence=f"{best} is ahead of {other} in {name} by {size}, but the difference could be chance "
         f"({in_brackets}).",
         best=best,
@@ -89,34 +89,58 @@ def pair_words(content: Mapping[str, Any], pair: Mapping[str, Any], metric: str)
 
 
 def headline(content: Mapping[str, Any]) -> str:
-    """Return the answer in a few words."""
+    """Return the answer in a few words, with the metric that it speaks of."""
     metric, pairs = str(content["metric"]), as_list(content["pairs"])
     words = [pair_words(content, pair, metric) for pair in pairs]
     sure = [one for one in words if one.verdict == "better"]
     if len(words) == 1:
         text = words[0].short
     elif not sure:
-        text = "Every difference could be chance"
+        text = f"Every difference in {_in_sentence(metric)} could be chance"
     else:
         parts = []
+        one_better, many_better = (
+            ("scores better than", "score better than")
+            if content["comparison"] == "protocols"
+            else ("is better than", "are better than")
+        )
         for other in dict.fromkeys(one.other for one in sure):
-            same = [one for one in sure if one.other == other]
-            many = f"{join_words([one.best for one in same])} are better than {other}"
-            parts.append(same[0].short if len(same) == 1 else many)
+            same = [one.best for one in sure if one.other == other]
+            parts.append(f"{join_words(same)} {one_better if len(same) == 1 else many_better} {other}")
         text = (
-            join_words(parts)
+            f"{join_words(parts)} in {_in_sentence(metric)}"
             if len(parts) <= 2
-            else f"{len(sure)} of {len(words)} differences are more than chance"
+            else f"{len(sure)} of {len(words)} differences in {_in_sentence(metric)} are more than chance"
         )
     return f"Between protocols: {text}" if content["comparison"] == "protocols" else text
 
 
-def verdict_title(judged: Sequence[PairWords]) -> str:
-    """Return what the differences are, all together."""
-    kinds = {one.verdict for one in judged}
+def verdict_title(judged: Sequence[PairWords], metric: str) -> str:
+    """Return what the differences in a metric are, all together."""
+    kinds, where = {one.verdict for one in judged}, f"in {_in_sentence(metric)}"
     if "better" in kinds:
-        return "More than chance" if len(kinds) == 1 else "More than chance, but not every difference"
-    return "Could be chance" if "unclear" in kinds else "Cannot be said"
+        return f"More than chance {where}" + ("" if len(kinds) == 1 else ", but not every difference")
+    return f"Could be chance {where}" if "unclear" in kinds else f"Cannot be said {where}"
+
+
+def other_metrics(content: Mapping[str, Any]) -> str:
+    """Say in which other metrics runs differ by more than chance where the answer does not say so; else empty."""
+    lead = str(content["metric"])
+    told = []
+    for pair in map(as_mapping, as_list(content["pairs"])):
+        known = pair_words(content, pair, lead)
+        for metric in map(str, as_list(content["metrics"])):
+            found = pair_words(content, pair, metric)
+            same = (found.verdict, found.best) == (known.verdict, known.best)
+            if found.verdict == "better" and not same:
+                p_value = as_mapping(as_mapping(pair["metrics"]).get(metric)).get("p_holm")
+                told.append(f"{found.short} ({p_text(p_value)})")
+    if not told:
+        return ""
+    return (
+        f"The answer is about {_in_sentence(lead)} only. More than chance in other metrics, by p values that are not "
+        f"corrected for looking at {len(as_list(content['metrics']))} of them: {'; '.join(told)}."
+    )
 
 
 def what_was_compared(content: Mapping[str, Any]) -> str:
@@ -132,7 +156,7 @@ def what_was_compared(content: Mapping[str, Any]) -> str:
 
 
 def cautions(content: Mapping[str, Any]) -> list[str]:
-    """Return what must be read with the answer: other folds, other protocols, events left out."""
+    """Return what must be read with the answer: other folds or protocols, other metrics, events left out."""
     told = []
     if content["comparison"] == "protocols":
         rules = join_words(
@@ -151,6 +175,7 @@ def cautions(content: Mapping[str, Any]) -> list[str]:
             "come from that."
         )
     told += map(str, as_list(content["differences"]))
+    told += filter(None, [other_metrics(content)])
     left_out = [as_mapping(event) for event in as_list(as_mapping(content["events"]).get("left_out"))]
     if left_out:
         names = [str(event["event_id"]) for event in left_out]

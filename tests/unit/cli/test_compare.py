@@ -20,7 +20,7 @@ def test_it_prints_tables_and_the_next_command(runs):
     shown = call("compare", runs / "poor", runs / "good")
     assert shown.exit_code == 0
     lines = shown.out.splitlines()
-    assert lines[0] == "good is better than poor."
+    assert lines[0] == "good is better than poor in balanced accuracy."
     assert lines[1] == "2 runs on 24 seizures of 8 patients, tested in the same folds."
     assert any(line.split() == ["aggregator.name", "blstm", "mean"] for line in lines)
     for title in ("Scores (95 % interval over patients)", "Settings that differ", "good minus poor"):
@@ -81,7 +81,7 @@ def test_cells_of_a_study(tmp_path):
     study = write_study(tmp_path / "study", {"mean-4-inf": ("mean", 0.1), "blstm-5-inf": ("blstm", 3.0)})
     shown = call("compare", f"{study / 'patient'}@mean-4-inf", f"{study / 'patient'}@blstm-5-inf")
     assert shown.exit_code == 0
-    assert shown.out.startswith("blstm-5-inf is better than mean-4-inf.")
+    assert shown.out.startswith("blstm-5-inf is better than mean-4-inf in balanced accuracy.")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from semioscope.report.compare_words import (
     difference_cell,
     headline,
     metric_title,
+    other_metrics,
     p_text,
     pair_words,
     setting_text,
@@ -145,23 +146,44 @@ def test_the_headline_gathers_the_pairs():
     def named(run, against, p_holm):
         return {**pair(p_holm=p_holm), "run": run, "against": against}
 
-    assert shown(named("b", "a", 0.01)) == "b is better than a"
-    assert shown(named("b", "a", 0.2)) == "The difference between a and b could be chance"
+    assert shown(named("b", "a", 0.01)) == "b is better than a in F1"
+    assert shown(named("b", "a", 0.2)) == "The difference between a and b in F1 could be chance"
     assert (
         shown(named("b", "a", 0.01), named("c", "a", 0.01), named("c", "b", 0.5))
-        == "b and c are better than a"
+        == "b and c are better than a in F1"
     )
-    assert shown(named("b", "a", 0.2), named("c", "a", 0.3)) == "Every difference could be chance"
-    assert shown(named("b", "a", 0.01), kind="protocols") == "Between protocols: b scores better than a"
+    assert shown(named("b", "a", 0.2), named("c", "a", 0.3)) == "Every difference in F1 could be chance"
+    assert shown(named("b", "a", 0.01), kind="protocols") == "Between protocols: b scores better than a in F1"
     many = [named("b", x, 0.01) for x in "acd"]
-    assert shown(*many, named("e", "f", 1.0)) == "3 of 4 differences are more than chance"
+    assert shown(*many, named("e", "f", 1.0)) == "3 of 4 differences in F1 are more than chance"
+    both = shown(named("b", "a", 0.01), named("c", "a", 0.01), named("c", "b", 0.5), kind="protocols")
+    assert both == "Between protocols: b and c score better than a in F1"
 
 
 def test_the_verdict_names_mixed_results(content):
     better, unclear = (pair_words({"num_comparisons": 1}, pair(p_holm=p), "f1") for p in (0.01, 0.5))
-    assert verdict_title([better]) == "More than chance"
-    assert verdict_title([better, unclear]) == "More than chance, but not every difference"
-    assert verdict_title([unclear]) == "Could be chance"
+    assert verdict_title([better], "f1") == "More than chance in F1"
+    assert verdict_title([better, unclear], "f1") == "More than chance in F1, but not every difference"
+    assert verdict_title([unclear], "f1") == "Could be chance in F1"
+
+
+def test_other_metrics_that_say_more_are_told_with_the_answer():
+    made = pair(p_holm=0.3)
+    made["metrics"]["f1"] = pair(p_holm=0.02)["metrics"]["f1"]
+    content = {
+        "metric": "balanced_accuracy", "metrics": ["balanced_accuracy", "f1", "brier"], "pairs": [made],
+        "num_comparisons": 1, "comparison": "same folds",
+    }  # fmt: skip
+    assert headline(content) == "The difference between A and B in balanced accuracy could be chance"
+    told = (
+        "The answer is about balanced accuracy only. More than chance in other metrics, by p values that are not "
+        "corrected for looking at 3 of them: B is better than A in F1 (p = 0.02)."
+    )
+    assert other_metrics(content) == told
+    assert told in cautions({**content, "differences": [], "events": {"left_out": []}})
+    assert other_metrics({**content, "metric": "f1"}) == ""
+    made["metrics"]["balanced_accuracy"] = made["metrics"]["f1"]
+    assert other_metrics(content) == "", "the answer says the same"
 
 
 def test_the_number_of_arrangements_is_said(runs, content):
@@ -238,7 +260,7 @@ def test_runs_that_agree_everywhere(runs, tmp_path):
     page = Page(written(tmp_path / "out", compare_runs([str(runs / "good"), str(tmp_path / "twin")], **FEW)))
     assert "All runs call every seizure alike." in page.text
     assert "No setting differs." in page.text
-    assert "good and twin are alike" in page.text
+    assert "good and twin are alike in balanced accuracy" in page.text
 
 
 def test_the_figure_says_in_words_what_it_shows(tmp_path):

@@ -75,6 +75,15 @@ def test_the_best_of_an_aggregator_has_the_highest_accuracy(study: TinyStudy, pr
         assert best["accuracy"]["value"] == max(cell["accuracy"]["value"] for cell in own)
 
 
+def test_the_pair_that_is_proposed_is_said_to_be_chosen_by_test_scores(study: TinyStudy) -> None:
+    best = scores_of(study.event)["protocols"]["patient"]["best"]
+    line = " ".join(study.event_text[study.event_text.index("Next: ") :].split())
+    assert all(f"patient@{name} " in line for name in best.values())
+    assert line.endswith(
+        "(each is the best of its aggregator by test scores, so their difference is no fair test)"
+    )
+
+
 def test_the_terminal_tells_the_setting_chosen_inside_first(study: TinyStudy) -> None:
     lines = scores_of(study.event)["summary"]
     chosen = next(i for i, line in enumerate(lines) if "setting chosen inside the training patients" in line)
