@@ -143,20 +143,26 @@ def chosen_config(
     from semioscope.core.errors import ConfigError
     from semioscope.recipes import apply_overrides, given_settings, make_config, read_config
 
+    wanted = None
+    if task is not None:
+        from semioscope.cohort import read_task
+
+        wanted = read_task(task)
     is_file = recipe.endswith((".yaml", ".yml"))
-    config = read_config(Path(recipe)) if is_file else make_config(recipe, protocol=protocol or "patient")
-    if is_file and protocol is not None:
-        config = apply_overrides(config, protocol_overrides(protocol))
+    if is_file:
+        config = read_config(Path(recipe))
+        if protocol is not None:
+            config = apply_overrides(config, protocol_overrides(config.recipe, protocol))
+        if wanted is not None:
+            config = config.model_copy(update={"task": wanted})
+    else:
+        config = make_config(recipe, protocol=protocol or "patient", task=wanted)
     if protocol is not None and config.is_study:
         config = apply_overrides(config, [f"grid.protocols=[{protocol}]"])
     for setting in settings:
         if setting.partition("=")[0].strip() in ("protocol", "recipe"):
             msg = f"--set {setting} would change the name only. Give the recipe first, and --protocol NAME."
             raise ConfigError(msg)
-    if task is not None:
-        from semioscope.cohort import read_task
-
-        config = config.model_copy(update={"task": read_task(task)})
     config = apply_overrides(config, [*overrides, *settings])
     if config.is_study:
         from semioscope.runs import check_given, check_protocol
@@ -272,17 +278,14 @@ def _study(
 _DRY = "Nothing was computed (--dry-run). Next: the same command without --dry-run."
 
 
-def protocol_overrides(protocol: str) -> list[str]:
-    """Return the settings of a protocol as overrides.
+def protocol_overrides(recipe: str, protocol: str) -> list[str]:
+    """Return the settings of a protocol for a recipe as overrides.
 
     Raises:
         ConfigError: If there is no such protocol.
     """
-    from semioscope.core.errors import ConfigError, unknown_name
-    from semioscope.recipes import PROTOCOLS
+    from semioscope.recipes import protocol_settings
 
-    if protocol not in PROTOCOLS:
-        raise ConfigError(unknown_name("protocol", protocol, PROTOCOLS))
-    nested = PROTOCOLS[protocol]
+    nested = protocol_settings(recipe, protocol)
     flat = [f"{section}.{key}={value}" for section, keys in nested.items() for key, value in keys.items()]
     return [f"protocol={protocol}", *flat]

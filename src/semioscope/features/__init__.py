@@ -6,14 +6,14 @@ from semioscope.features.extract import ExtractionReport, extract
 from semioscope.features.gestures_import import FeatureImport, import_gestures_features
 from semioscope.features.imported import ImportedFeatures, lost_views, read_imported
 from semioscope.features.key import BackboneChoice, FeatureKey, load_backbone
-from semioscope.features.layout import CLIP_KINDS
+from semioscope.features.layout import CLIP_KINDS, clip_seconds, plan_fps
 from semioscope.features.plan import default_store, feature_key, plan_extraction
 from semioscope.features.planned import ExtractionFailure, ExtractionPlan, ViewFlag
 from semioscope.features.reading import EventFeatures, load_features, shortest_clip
 from semioscope.features.store import Block, FeatureStore
 from semioscope.features.stream import ClipFeatures, StreamStatistics, ViewClips, stream_features
 from semioscope.features.synthetic_cohort import make_feature_cohort
-from semioscope.features.views import PICTURE_KINDS, VIEW_KINDS
+from semioscope.features.views import PICTURE_KINDS, VIEW_KINDS, ViewFinder
 
 __all__ = [
     "CLIP_KINDS",
@@ -36,7 +36,9 @@ __all__ = [
     "ImportedFeatures",
     "StreamStatistics",
     "ViewClips",
+    "ViewFinder",
     "ViewFlag",
+    "clip_seconds",
     "default_store",
     "extract",
     "feature_key",
@@ -47,6 +49,7 @@ __all__ = [
     "lost_views",
     "make_feature_cohort",
     "plan_extraction",
+    "plan_fps",
     "read_imported",
     "shortest_clip",
     "stream_features",

@@ -212,6 +212,11 @@ def plan_fps(plan: ClipPlan | SlicePlan) -> float:
     return plan.fps if isinstance(plan, ClipPlan) else plan.slice_frames / plan.nominal_seconds
 
 
+def clip_seconds(plan: ClipPlan | SlicePlan) -> float:
+    """Return how long a clip lasts; of slices, a full one of a camera that keeps its pace."""
+    return plan.clip_seconds if isinstance(plan, ClipPlan) else plan.nominal_seconds
+
+
 def clip_starts(
     plan: ClipPlan | SlicePlan, clips: EventClips, numbers: Int64[np.ndarray, " num_clips"]
 ) -> Float[np.ndarray, " num_clips"]:

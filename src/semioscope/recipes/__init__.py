@@ -1,8 +1,10 @@
 """Named functions that return a full configuration: data, no logic."""
 
 from semioscope.recipes.config import (
+    NO_CROPS,
     BackboneConfig,
     ClipsConfig,
+    CropsConfig,
     EventsConfig,
     ExamplesConfig,
     GridConfig,
@@ -11,15 +13,32 @@ from semioscope.recipes.config import (
 )
 from semioscope.recipes.edit import apply_overrides, dump_config, given_settings, read_config, updated
 from semioscope.recipes.gestures import gestures_2021, gestures_2021_figure2, gestures_2021_table1
+from semioscope.recipes.karacsony import (
+    CLASSIFIERS,
+    is_extended,
+    karacsony_2020,
+    karacsony_2022_a,
+    karacsony_2022_b,
+    karacsony_2022_b05,
+)
 from semioscope.recipes.published import PUBLISHED, published_values
-from semioscope.recipes.registry import PROTOCOLS, RECIPES, followed_protocol, make_config
+from semioscope.recipes.registry import (
+    PROTOCOLS,
+    RECIPES,
+    followed_protocol,
+    make_config,
+    protocol_settings,
+)
 
 __all__ = [
+    "CLASSIFIERS",
+    "NO_CROPS",
     "PROTOCOLS",
     "PUBLISHED",
     "RECIPES",
     "BackboneConfig",
     "ClipsConfig",
+    "CropsConfig",
     "EventsConfig",
     "ExamplesConfig",
     "GridConfig",
@@ -32,7 +51,13 @@ __all__ = [
     "gestures_2021_figure2",
     "gestures_2021_table1",
     "given_settings",
+    "is_extended",
+    "karacsony_2020",
+    "karacsony_2022_a",
+    "karacsony_2022_b",
+    "karacsony_2022_b05",
     "make_config",
+    "protocol_settings",
     "published_values",
     "read_config",
     "updated",

@@ -7,10 +7,12 @@ from pydantic import Field
 from semioscope.cohort import Task
 from semioscope.core.config import Config
 from semioscope.models import AggregatorConfig
-from semioscope.plans import ClipPlan, SegmentPlan
+from semioscope.plans import ClipPlan, SegmentPlan, SlicePlan, StepPlan
+from semioscope.plans.parts import PART_SECONDS
 from semioscope.preprocess import PictureConfig
+from semioscope.preprocess.gray_pictures import GrayPictureConfig
 from semioscope.splits import FoldConfig, SelectionConfig
-from semioscope.training import TrainingConfig
+from semioscope.training import ExamplePlan, TrainingConfig
 
 
 class BackboneConfig(Config):
@@ -24,6 +26,8 @@ class BackboneConfig(Config):
     """auto is torch on a usable GPU and OpenVINO elsewhere."""
     precision: Literal["f32", "bf16"] = "f32"
     """bf16 is faster where the machine has it, and less exact (semioscope bench engines)."""
+    input_size: int | None = Field(default=None, ge=32, le=1024)
+    """Side of the pictures in pixels, for trials on small machines; null = the network's own."""
 
 
 class ClipsConfig(Config):
@@ -53,13 +57,33 @@ class EventsConfig(Config):
 
     min_duration_seconds: float = Field(default=15.0, ge=0)
     """Shorter events are left out, and counted (paper: 15 s)."""
+    part_seconds: float = Field(default=PART_SECONDS, gt=0, allow_inf_nan=False)
+    """How far the parts before and after a seizure reach, for tasks that have a class of them."""
+
+
+NO_CROPS = "none"
+"""In place of a way to plan crops: the picture is used as recordings.tsv gives it."""
+
+
+class CropsConfig(Config):
+    """Which part of the picture an event is seen in. What stands in crops.tsv is used, the rest is planned."""
+
+    method: str = NO_CROPS
+    """none, or an entry of semioscope.preprocess.CROP_METHODS, such as box or depth_box."""
+    detector: str = "maskrcnn"
+    """Finds bed and person, where the method needs it."""
+    weights: str = "pretrained"
+    """Of the detector: pretrained, random (for trials only) or a file."""
+    check: bool = True
+    """Flag depth crops that seem to cut the patient."""
 
 
 class ExamplesConfig(Config):
     """What is trained on and scored."""
 
-    level: Literal["event", "clip"] = "event"
-    """event: a whole seizure is one example. clip: every clip is one, labelled by its own time."""
+    level: Literal["event", "clip", "slice"] = "event"
+    """event: a whole seizure is one example. clip: every clip is one, labelled by its own time. slice: every stretch
+    of stored frames is one, of the class of its event."""
     segment_frames: int = Field(default=32, ge=1, le=100_000)
     """Clips as examples: one, in the middle of every complete stretch of so many frames."""
     window_stride: int = Field(default=32, ge=1, le=100_000)
@@ -106,8 +130,14 @@ class RunConfig(Config):
     task: Task
     """Which labels are which classes."""
     preprocess: PictureConfig = PictureConfig()
+    pictures: Literal["colour", "gray"] = "colour"
+    """colour: pictures are made as preprocess says. gray: as the section gray says, of infrared cameras."""
+    gray: GrayPictureConfig = GrayPictureConfig()
+    crops: CropsConfig = CropsConfig()
     backbone: BackboneConfig = BackboneConfig()
     clips: ClipsConfig = ClipsConfig()
+    slices: SlicePlan = SlicePlan()
+    """Which slices exist, where they are the examples; in place of clips and segments."""
     events: EventsConfig = EventsConfig()
     segments: SegmentPlan = SegmentPlan()
     aggregator: AggregatorConfig = AggregatorConfig()
@@ -119,6 +149,24 @@ class RunConfig(Config):
     examples: ExamplesConfig = ExamplesConfig()
     grid: GridConfig = GridConfig()
     report: ReportConfig = ReportConfig()
+
+    @property
+    def picture(self) -> PictureConfig | GrayPictureConfig:
+        """What is done to the pictures."""
+        return self.gray if self.pictures == "gray" else self.preprocess
+
+    @property
+    def has_slices(self) -> bool:
+        """Whether slices are the examples."""
+        return self.examples.level == "slice"
+
+    def example_plan(self, *, num_steps: int) -> ExamplePlan:
+        """Return how examples are seen.
+
+        Args:
+            num_steps: Steps of a whole slice.
+        """
+        return StepPlan(num_steps=num_steps) if self.has_slices else self.segments
 
     @property
     def is_study(self) -> bool:

@@ -1,18 +1,40 @@
 """Recipes and protocols by name."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
+from semioscope.cohort import Task
 from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.recipes.config import RunConfig
 from semioscope.recipes.edit import updated
 from semioscope.recipes.gestures import gestures_2021, gestures_2021_figure2, gestures_2021_table1
+from semioscope.recipes.karacsony import (
+    MANY_CLASSES,
+    karacsony_2020,
+    karacsony_2022_a,
+    karacsony_2022_b,
+    karacsony_2022_b05,
+)
 
 RECIPES: dict[str, Callable[[], RunConfig]] = {
     "gestures-2021": gestures_2021,
     "gestures-2021-table1": gestures_2021_table1,
     "gestures-2021-figure2": gestures_2021_figure2,
+    "karacsony-2020": karacsony_2020,
+    "karacsony-2022-a": karacsony_2022_a,
+    "karacsony-2022-b": karacsony_2022_b,
+    "karacsony-2022-b05": karacsony_2022_b05,
 }
+
+WITH_MANY_CLASSES: dict[str, Mapping[str, Mapping[str, Any]]] = {
+    "karacsony-2020": MANY_CLASSES,
+    "karacsony-2022-a": MANY_CLASSES,
+    "karacsony-2022-b": MANY_CLASSES,
+    "karacsony-2022-b05": MANY_CLASSES,
+}
+"""What a recipe changes for tasks of more than two classes."""
+
+Settings: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 PROTOCOLS: dict[str, Mapping[str, Mapping[str, Any]]] = {
     # Folds by patient; the epoch is chosen inside the training patients; the test fold is touched once.
@@ -20,7 +42,8 @@ PROTOCOLS: dict[str, Mapping[str, Mapping[str, Any]]] = {
         "folds": {"rule": "patient"},
         "selection": {"on": "inner"},
     },
-    # As published: folds by seizure, the best epoch of the fold that is reported, every start frame.
+    # As published: the paper's own folds, and the best epoch of the fold that is reported. Here that of GESTURES,
+    # folds by seizure and every start frame; see OWN_PROTOCOLS.
     "paper": {
         "folds": {"rule": "seizure"},
         "selection": {"on": "test"},
@@ -35,18 +58,54 @@ PROTOCOLS: dict[str, Mapping[str, Mapping[str, Any]]] = {
     },
 }
 
+_PATIENTS_PER_CLASS: Settings = {
+    "folds": {"rule": "patients-per-class", "num_folds": 5, "patients_per_class": 3},
+    "selection": {"on": "test"},
+}
 
-def make_config(recipe: str, *, protocol: str = "patient") -> RunConfig:
+OWN_PROTOCOLS: dict[tuple[str, str], Settings] = {
+    # 16 and 12 patients train, 4 and 3 validate: a partition of 20 and 15 patients.
+    ("karacsony-2020", "paper"): {
+        "folds": {"rule": "patient", "num_folds": 5},
+        "selection": {"on": "test"},
+    },
+    # 3 and 3 patients validate in every fold, so that some of 11 are validated twice.
+    ("karacsony-2022-a", "paper"): _PATIENTS_PER_CLASS,
+    ("karacsony-2022-b", "paper"): _PATIENTS_PER_CLASS,
+    ("karacsony-2022-b05", "paper"): _PATIENTS_PER_CLASS,
+}
+"""What a protocol means for one recipe, where that is something else than for the others."""
+
+
+def protocol_settings(recipe: str, protocol: str) -> Settings:
+    """Return the settings of a protocol for a recipe.
+
+    Raises:
+        ConfigError: If there is no such protocol; the message holds the nearest ones.
+    """
+    if protocol not in PROTOCOLS:
+        raise ConfigError(unknown_name("protocol", protocol, PROTOCOLS))
+    return OWN_PROTOCOLS.get((recipe, protocol), PROTOCOLS[protocol])
+
+
+def make_config(recipe: str, *, protocol: str = "patient", task: Task | None = None) -> RunConfig:
     """Return the configuration of a recipe under a protocol.
+
+    Args:
+        recipe: A key of ``RECIPES``.
+        protocol: A key of ``PROTOCOLS``.
+        task: In place of the recipe's own; a paper trains otherwise with more than two classes.
 
     Raises:
         ConfigError: If one of the names is unknown; the message holds the nearest ones.
     """
     if recipe not in RECIPES:
         raise ConfigError(unknown_name("recipe", recipe, RECIPES))
-    if protocol not in PROTOCOLS:
-        raise ConfigError(unknown_name("protocol", protocol, PROTOCOLS))
-    return updated(RECIPES[recipe](), {"protocol": protocol, **PROTOCOLS[protocol]})
+    config = updated(RECIPES[recipe](), {"protocol": protocol, **protocol_settings(recipe, protocol)})
+    if task is None:
+        return config
+    many = WITH_MANY_CLASSES.get(recipe, {}) if len(task.classes) > 2 else {}
+    return updated(config.model_copy(update={"task": task}), many)
 
 
 def followed_protocol(config: RunConfig) -> str:
@@ -59,7 +118,8 @@ def followed_protocol(config: RunConfig) -> str:
         >>> followed_protocol(updated(config, {"selection": {"on": "test"}}))
         'own settings (from patient)'
     """
-    wanted = PROTOCOLS.get(config.protocol, {})
+    known = config.protocol in PROTOCOLS
+    wanted = protocol_settings(config.recipe, config.protocol) if known else {}
     followed = all(
         getattr(getattr(config, section), key) == value
         for section in ("folds", "selection")

@@ -4,7 +4,8 @@ from semioscope.runs.bundle import Bundle, BundleFacts, read_bundle
 from semioscope.runs.feature_source import IMPORTED_STRIDE, cohort_of_features
 from semioscope.runs.finish import RunOutcome
 from semioscope.runs.planning import RunPlan, plan_run
-from semioscope.runs.predict import Prediction, PredictionRequest, predict_all, predict_event
+from semioscope.runs.predict import predict_all, predict_event
+from semioscope.runs.prediction import Prediction, PredictionRequest
 from semioscope.runs.prediction_files import write_predictions_folder
 from semioscope.runs.run import perform_run
 from semioscope.runs.study import StudyOutcome, perform_study

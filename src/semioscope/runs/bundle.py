@@ -15,12 +15,14 @@ from semioscope.core.errors import StoreError
 from semioscope.core.files import digest, file_sha256, write_bytes, write_json, write_text
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.core.records import Region
+from semioscope.features import clip_seconds
 from semioscope.models import Aggregator, AggregatorConfig, describe
 from semioscope.models import load as load_aggregator
 from semioscope.networks import backbone_spec
-from semioscope.plans import ClipPlan, SegmentPlan
+from semioscope.plans import ClipPlan, SegmentPlan, SlicePlan, StepPlan
 from semioscope.preprocess import PictureConfig
-from semioscope.recipes import BackboneConfig
+from semioscope.preprocess.gray_pictures import GrayPictureConfig
+from semioscope.recipes import BackboneConfig, CropsConfig
 from semioscope.scoring import Calibration
 
 _AGGREGATOR = "aggregator.safetensors"
@@ -70,10 +72,13 @@ class BundleFacts(Config):
     """Of the score of the positive class: fitted to out-of-fold scores, or 0.5 under the paper's protocol."""
     calibration: CalibrationFacts = CalibrationFacts()
     preprocess: PictureConfig
+    gray: GrayPictureConfig | None = None
+    """Pictures of an infrared camera, in place of ``preprocess``."""
+    crops: CropsConfig = CropsConfig()
     backbone: BackboneConfig
     backbone_weights_hash: str
-    clips: ClipPlan
-    segments: SegmentPlan
+    clips: ClipPlan | SlicePlan
+    segments: SegmentPlan | StepPlan
     aggregator: AggregatorConfig
     views: dict[str, ViewShape]
     """The views of a file by name: one, or the parts of a montage."""
@@ -237,10 +242,16 @@ Cross-validated, protocol: {facts.protocol}. The final model was trained on all 
 ## What it needs
 
 Backbone {facts.backbone.name}, weights {facts.backbone_weights_hash}; views {", ".join(facts.views)};
-clips of {facts.clips.frames_per_clip} frames at {facts.clips.fps:g} frames per second.
+{_told_clips(facts.clips)}.
 
 ## Limits
 
 It knows only the classes above: anything else that it is shown gets one of them. It was made with the cameras,
 beds and annotators of one cohort.
 """
+
+
+def _told_clips(clips: ClipPlan | SlicePlan) -> str:
+    if isinstance(clips, SlicePlan):
+        return f"slices of {clips.slice_frames} stored frames, which last {clip_seconds(clips):g} s"
+    return f"clips of {clips.frames_per_clip} frames at {clips.fps:g} frames per second"

@@ -10,8 +10,9 @@ from semioscope.core.files import digest, write_json
 from semioscope.core.progress import format_seconds
 from semioscope.core.provenance import package_versions
 from semioscope.evaluation import ExampleTable, FoldTask
-from semioscope.features import EventFeatures, load_backbone
+from semioscope.features import EventFeatures, load_backbone, plan_fps
 from semioscope.models import describe as describe_aggregator
+from semioscope.plans import SlicePlan
 from semioscope.recipes import followed_protocol
 from semioscope.runs.bundle import BundleFacts, CalibrationFacts, ViewShape, write_bundle
 from semioscope.runs.folder import RunFolder, log_event
@@ -22,6 +23,7 @@ from semioscope.runs.results import (
     collect,
     event_scores,
     event_traits,
+    one_per_view,
     write_baselines,
     write_failures,
     write_predictions,
@@ -57,6 +59,11 @@ class RunOutcome:
             estimate = self.scores["event"].get(name)
             if estimate is not None:
                 lines.append(f"{name.replace('_', ' ')} {_percent(estimate)}")
+        if slices := self.scores.get("slices"):
+            f1 = slices["mean"]["macro_f1"]
+            lines.insert(
+                0, f"macro F1 per slice {f1['mean']:.3f} +- {f1['sd']:.3f} over {f1['num_folds']} folds"
+            )
         text = f"{len(self.scores['events'])} events scored out of fold: {'; '.join(lines)}."
         baselines = ", ".join(
             f"{row['title']} {row['balanced_accuracy']['value']:.2f}"
@@ -65,6 +72,11 @@ class RunOutcome:
         text += f"\nBalanced accuracy of the yardsticks: {baselines}." if baselines else ""
         if self.scores["run"]["synthetic"]:
             text += "\nSynthetic cohort: these scores mean nothing clinically."
+        if flagged := self.scores.get("crops", {}).get("num_flagged"):
+            text += (
+                f"\n{flagged} crops are in doubt, and these events kept the raw picture. Look at them: semioscope crop "
+                "sheet COHORT."
+            )
         if lost := self.scores["decode"]["num_missing_clips"]:
             text += (
                 f"\n{lost} of {self.scores['decode']['num_clips']} clips lack frames and were left out. "
@@ -86,6 +98,8 @@ def finish_run(
     yardsticks: Mapping[tuple[str, str], EventFeatures],
     failures: Sequence[Failure],
     began: float,
+    *,
+    facts: Mapping[str, Any],
 ) -> RunOutcome:
     """Write everything that follows from the folds and the final model.
 
@@ -98,6 +112,7 @@ def finish_run(
         yardsticks: Features of the motion yardsticks.
         failures: What was left out.
         began: Monotonic time at which the run began.
+        facts: ``crops``, and ``extraction_notes`` about slices and pictures.
 
     Raises:
         StoreError: If a file cannot be written.
@@ -105,8 +120,9 @@ def finish_run(
     config, classes = plan.config, plan.classes
     views = collect(table, fold_results)
     events = event_scores(views, num_classes=len(classes))
-    write_predictions(folder.path / "predictions.tsv", views, events, classes=classes)
-    write_segments(folder.path / "segments.tsv", views, plan=plan.clips, positive=1)
+    slices = plan.clips if isinstance(plan.clips, SlicePlan) else None
+    write_predictions(folder.path / "predictions.tsv", views, events, classes=classes, slices=slices)
+    write_segments(folder.path / "segments.tsv", one_per_view(views), events, plan=plan.clips)
     write_failures(folder.path / "failures.tsv", failures)
     event_ids, traits = event_traits(plan.events, yardsticks)
     baselines = baseline_event_scores(
@@ -115,14 +131,15 @@ def finish_run(
     write_baselines(folder.path / "baselines.tsv", baselines, classes=classes)
     bundle = folder.models / f"{config.recipe}.semio"
     synthetic = is_synthetic(plan.cohort.folder)
-    facts = {
+    about = {
         "run": _run_facts(plan, synthetic=synthetic),
         "bundle": bundle.name,
         "decode": _decode_facts(table),
-        "notes": _notes(table),
+        "crops": facts["crops"],
+        "notes": [*_notes(table), *facts["extraction_notes"]],
     }
-    scores = run_scores(plan, views, events, baselines, fold_results=fold_results, facts=facts)
-    write_thumbnails(folder.path, plan, scores, views)
+    scores = run_scores(plan, views, events, baselines, fold_results=fold_results, facts=about)
+    write_thumbnails(folder.path, plan, scores, one_per_view(views))
     write_json(folder.scores, scores)
     _write_bundle(plan, bundle, final, scores, table, synthetic=synthetic)
     seconds = time.monotonic() - began
@@ -208,10 +225,12 @@ def _write_bundle(
         threshold=scores.get("fitted_threshold", scores["threshold"]),
         calibration=CalibrationFacts(**calibration),
         preprocess=config.preprocess,
+        gray=config.gray if config.pictures == "gray" else None,
+        crops=config.crops,
         backbone=config.backbone,
         backbone_weights_hash=_weights_hash(plan),
         clips=plan.clips,
-        segments=config.segments,
+        segments=plan.example_plan,
         aggregator=config.aggregator,
         views=_view_shapes(plan, table),
         epochs=describe_aggregator(final.weights)["facts"]["best_epoch"],
@@ -232,7 +251,7 @@ def _write_bundle(
 
 
 def _weights_hash(plan: RunPlan) -> str:
-    return load_backbone(plan.backbone_choice(), fps=plan.clips.fps).weights_hash
+    return load_backbone(plan.backbone_choice(), fps=plan_fps(plan.clips)).weights_hash
 
 
 def _view_shapes(plan: RunPlan, table: ExampleTable) -> dict[str, ViewShape]:

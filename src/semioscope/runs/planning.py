@@ -23,8 +23,12 @@ from semioscope.features import (
 )
 from semioscope.models import AGGREGATORS
 from semioscope.networks import BackboneSpec, backbone_spec
-from semioscope.plans import ClipPlan, clips_in
-from semioscope.recipes import PROTOCOLS, RunConfig
+from semioscope.networks.detectors import DETECTORS
+from semioscope.plans import ClipPlan, SlicePlan, clips_in
+from semioscope.preprocess import CropPlan
+from semioscope.preprocess.crop_finding import CROP_METHODS
+from semioscope.preprocess.gray_pictures import GrayPictureConfig
+from semioscope.recipes import NO_CROPS, PROTOCOLS, RunConfig
 from semioscope.runs.short_views import check_whole_segments
 from semioscope.runs.yardsticks import YardstickGroup, motion_frames, yardstick_groups, yardstick_notes
 from semioscope.splits import (
@@ -35,7 +39,7 @@ from semioscope.splits import (
     make_folds,
     read_folds,
 )
-from semioscope.training import BEST_EPOCH, CLASS_WEIGHTS, LOSSES, OPTIMIZERS
+from semioscope.training import BEST_EPOCH, CLASS_WEIGHTS, LOSSES, OPTIMIZERS, ExamplePlan
 
 ChooseClips = Callable[[ClipPlan, Interval], Int64[np.ndarray, " num_clips"]]
 """Which clips of an event are wanted, of those that a clip plan has."""
@@ -52,7 +56,7 @@ class RunPlan:
         folds: The fold plan.
         folds_digest: Content of the folds file that was given; empty when the folds were made.
         spec: The backbone.
-        clips: Clips of the backbone.
+        clips: Clips of the backbone, or slices.
         yardstick_groups: Views by frame rate for the motion yardsticks; empty when no baseline needs them.
         store: Where features are kept.
         notes: Sentences for the report.
@@ -64,7 +68,7 @@ class RunPlan:
     folds: FoldPlan
     folds_digest: str
     spec: BackboneSpec
-    clips: ClipPlan
+    clips: ClipPlan | SlicePlan
     yardstick_groups: tuple[YardstickGroup, ...]
     store: FeatureStore
     notes: tuple[str, ...]
@@ -87,20 +91,42 @@ class RunPlan:
             weights=backbone.weights,
             engine=backbone.engine,
             precision=backbone.precision,
+            input_size=backbone.input_size,
         )
 
     @property
-    def baselines(self) -> tuple[str, ...]:
-        """The yardsticks that can be had: those of movement need a video."""
-        if self.yardstick_groups:
-            return self.config.baselines
-        return tuple(name for name in self.config.baselines if not needs_video(name))
+    def example_plan(self) -> ExamplePlan:
+        """How examples are seen."""
+        steps = self.spec.num_steps(self.clips.slice_frames) if isinstance(self.clips, SlicePlan) else 1
+        return self.config.example_plan(num_steps=steps)
 
-    def extraction(self, *, choose: ChooseClips = clips_in) -> ExtractionPlan:
+    @property
+    def grid_clips(self) -> ClipPlan:
+        """The clips of a run whose clips lie on a grid in time."""
+        assert isinstance(self.clips, ClipPlan)
+        return self.clips
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """The yardsticks that can be had: those of movement need a video.
+
+        Parts of recordings were cut to their length, so with a class of them duration is no yardstick.
+        """
+        return tuple(
+            name
+            for name in self.config.baselines
+            if (self.yardstick_groups or not needs_video(name)) and not self._was_cut(name)
+        )
+
+    def _was_cut(self, baseline: str) -> bool:
+        return self.config.task.parts_class is not None and BASELINES[baseline].trait == "duration_seconds"
+
+    def extraction(self, *, choose: ChooseClips = clips_in, crops: Sequence[CropPlan] = ()) -> ExtractionPlan:
         """Return the plan of the features; opens the videos for their fingerprints.
 
         Args:
             choose: Which clips of an event are wanted.
+            crops: Which part of the picture events are seen in; only accepted ones are used.
 
         Raises:
             WeightsError: If the weights of the backbone are absent or damaged.
@@ -111,12 +137,16 @@ class RunPlan:
             self.clips,
             backbone=self.backbone_choice(),
             store=self.store,
-            picture=self.config.preprocess,
+            picture=self.config.picture,
+            crops=crops,
             choose=choose,
         )
 
     def yardsticks(self) -> tuple[ExtractionPlan, ...]:
-        """Return the plans of the features behind the motion yardsticks, one per group."""
+        """Return the plans of the features behind the motion yardsticks, one per group; they see the raw picture."""
+        picture = self.config.picture
+        if isinstance(picture, GrayPictureConfig):
+            picture = picture.model_copy(update={"depth_crop": False})
         return tuple(
             plan_extraction(
                 self.cohort,
@@ -124,7 +154,7 @@ class RunPlan:
                 group.clips,
                 backbone=BackboneChoice(name="motion"),
                 store=self.store,
-                picture=self.config.preprocess,
+                picture=picture,
             )
             for group in self.yardstick_groups
         )
@@ -137,13 +167,18 @@ class RunPlan:
         lines = [
             f"{len(self.events)} events ({per_class}) of {patients} patients; "
             f"{len(self.folds.folds)} folds by rule {self.folds.rule}, selection on {self.folds.selection}.",
-            f"Backbone {self.spec.name}: clips of {self.clips.frames_per_clip} frames at {self.clips.fps:g} fps, "
-            f"one every {self.clips.stride} frames. Aggregator {self.config.aggregator.name}, "
-            f"{self.config.segments.num_segments} segments, gamma {self.config.segments.gamma:g}.",
+            f"Backbone {self.spec.name}: {_told_clips(self.clips)}. Aggregator {self.config.aggregator.name}, "
+            f"{self._told_examples()}.",
         ]
         lines += [f"Left out: {count} ({reason})." for reason, count in self.selection.reasons.items()]
         lines += [f"Note: {note}" for note in self.notes]
         return "\n".join(lines)
+
+    def _told_examples(self) -> str:
+        if self.config.has_slices:
+            return "every slice an example"
+        segments = self.config.segments
+        return f"{segments.num_segments} segments, gamma {segments.gamma:g}"
 
 
 def plan_run(
@@ -171,7 +206,12 @@ def plan_run(
     """
     check_names(config)
     cohort = read_cohort(cohort_folder)
-    selection = events_of(cohort, config.task, min_duration_seconds=config.events.min_duration_seconds)
+    selection = events_of(
+        cohort,
+        config.task,
+        min_duration_seconds=config.events.min_duration_seconds,
+        part_seconds=config.events.part_seconds,
+    )
     _check_events(selection)
     if folds_file is not None:
         folds, folds_digest = read_folds(folds_file, events=selection.events), file_sha256(folds_file)
@@ -181,8 +221,9 @@ def plan_run(
     check_leakage(folds, allow_shared_patients=config.folds.rule not in PATIENT_RULES)
     spec = backbone_spec(config.backbone.name)
     clips = _clips(config, spec)
-    _check_lengths(config, clips, selection.events)
-    if config.examples.level == "event":
+    if isinstance(clips, ClipPlan):
+        _check_lengths(config, clips, selection.events)
+    if isinstance(clips, ClipPlan) and config.examples.level == "event":
         names = {key: recording.view for key, recording in cohort.recordings.items()}
         check_whole_segments(selection.events, clips, config.segments, view_names=names, in_study=in_study)
     of_movement = [name for name in config.baselines if needs_video(name)]
@@ -197,6 +238,11 @@ def plan_run(
     if of_movement and not groups:
         titles = " and ".join(BASELINES[name].title for name in of_movement)
         notes.append(f"Without videos there are no yardsticks of movement ({titles}).")
+    if config.task.parts_class is not None and "duration" in config.baselines:
+        notes.append(
+            "Events of the class of parts were cut to their length, so duration alone would know them: it is no "
+            "yardstick here."
+        )
     if config.backbone.weights == "random" and spec.weights is not None:
         notes.append("The backbone has random weights: its features mean nothing; for trials only.")
     return RunPlan(
@@ -288,20 +334,43 @@ def check_names(config: RunConfig) -> None:
         ("training.best_epoch", config.training.best_epoch, BEST_EPOCH),
         ("training.class_weights", config.training.class_weights, CLASS_WEIGHTS),
         *(("baselines", name, BASELINES) for name in config.baselines),
+        ("crops.method", config.crops.method, {NO_CROPS: None, **CROP_METHODS}),
+        ("crops.detector", config.crops.detector, DETECTORS),
     ]
     for key, name, allowed in chosen:
         if name not in allowed:
             raise ConfigError(unknown_name(f"value of {key}", name, allowed))
 
 
-def _clips(config: RunConfig, spec: BackboneSpec) -> ClipPlan:
+def _told_clips(clips: ClipPlan | SlicePlan) -> str:
+    if isinstance(clips, SlicePlan):
+        ends = "leftovers too" if clips.leftovers else "no leftovers"
+        return f"slices of {clips.slice_frames} stored frames, one every {clips.stride}, {ends}"
+    return f"clips of {clips.frames_per_clip} frames at {clips.fps:g} fps, one every {clips.stride} frames"
+
+
+def _clips(config: RunConfig, spec: BackboneSpec) -> ClipPlan | SlicePlan:
     """Return the clips of the backbone; the one without a network takes 2 s at any frame rate."""
+    if config.has_slices:
+        return _slices(config.slices, spec)
     frames = motion_frames(config.clips.fps) if spec.kind == "none" else spec.frames_per_clip
     plan = config.clips.plan(backbone_frames=frames)
     if plan.frames_per_clip < spec.min_frames:
         msg = (
             f"clips.frames_per_clip must be at least {spec.min_frames} for {spec.name}, got "
             f"{plan.frames_per_clip}. Use --set clips.frames_per_clip=null for the backbone's own length."
+        )
+        raise ConfigError(msg)
+    return plan
+
+
+def _slices(plan: SlicePlan, spec: BackboneSpec) -> SlicePlan:
+    shortest = plan.min_frames if plan.leftovers else plan.slice_frames
+    if shortest < spec.min_frames:
+        key = "slices.min_frames" if plan.leftovers else "slices.slice_frames"
+        msg = (
+            f"Slices must have at least {spec.min_frames} frames for {spec.name}, but {key} allows {shortest}. Use "
+            f"--set {key}={spec.min_frames} or more."
         )
         raise ConfigError(msg)
     return plan

@@ -10,7 +10,7 @@ from semioscope.core.files import write_bytes, write_json
 from semioscope.core.formats import PREDICTIONS, SCHEMA_VERSION, SEGMENTS
 from semioscope.core.tables import write_table
 from semioscope.runs.bundle import Bundle
-from semioscope.runs.predict import Prediction
+from semioscope.runs.prediction import Prediction
 
 
 def write_predictions_folder(

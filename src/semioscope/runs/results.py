@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from semioscope.core.formats import FAILURES, PREDICTIONS, SEGMENTS
 from semioscope.core.records import Event
 from semioscope.core.tables import write_table
 from semioscope.evaluation import EventTraits, ExampleTable, ViewExample, baseline_scores
-from semioscope.features import EventFeatures
+from semioscope.features import EventFeatures, clip_seconds
 from semioscope.networks import FEATURE_NAMES
-from semioscope.plans import ClipPlan
+from semioscope.plans import ClipPlan, SlicePlan
+from semioscope.scoring import predict_classes
 from semioscope.splits import FoldPlan
 
 
@@ -74,8 +75,28 @@ def collect(table: ExampleTable, fold_results: Mapping[int, Mapping[str, Any]]) 
     return sorted(found, key=lambda score: (score.example.event_id, score.example.recording_id))
 
 
+def one_per_view(views: Sequence[ViewScore]) -> list[ViewScore]:
+    """Return every view once: one that several folds tested has the mean of what they say, and the first fold."""
+    grouped: dict[str, list[ViewScore]] = defaultdict(list)
+    for view in views:
+        grouped[view.example.name].append(view)
+    return [group[0] if len(group) == 1 else _mean_of(group) for group in grouped.values()]
+
+
+def _mean_of(group: Sequence[ViewScore]) -> ViewScore:
+    means = {key: np.mean([view.row[key] for view in group], axis=0).tolist() for key in _AVERAGED}
+    return replace(group[0], row={**group[0].row, **means})
+
+
+_AVERAGED = ("scores", "prefix", "clip")
+"""What folds say of a view."""
+
+
 def event_scores(views: Sequence[ViewScore], *, num_classes: int) -> EventScores:
-    """Return the scores of events: the mean over their views, as in the paper."""
+    """Return the scores of events: the mean over their views, as in the paper.
+
+    An event that several folds tested has the mean of these too, and the number of the first of them.
+    """
     by_event: dict[str, list[ViewScore]] = defaultdict(list)
     for view in views:
         by_event[view.example.event_id].append(view)
@@ -91,10 +112,16 @@ def event_scores(views: Sequence[ViewScore], *, num_classes: int) -> EventScores
 
 
 def write_predictions(
-    path: Path, views: Sequence[ViewScore], events: EventScores, *, classes: Sequence[str]
+    path: Path,
+    views: Sequence[ViewScore],
+    events: EventScores,
+    *,
+    classes: Sequence[str],
+    slices: SlicePlan | None = None,
 ) -> None:
-    """Write ``predictions.tsv``: one row per view, then one per event."""
-    rows = [
+    """Write ``predictions.tsv``: with slices one row per slice, then one per view, then one per event."""
+    rows = [] if slices is None else _slice_rows(views, slices, classes=classes)
+    rows += [
         {
             "fold": view.fold,
             "level": "view",
@@ -112,6 +139,32 @@ def write_predictions(
     write_table(path, PREDICTIONS, rows)
 
 
+def _slice_rows(
+    views: Sequence[ViewScore], plan: SlicePlan, *, classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "fold": view.fold,
+            "level": "clip",
+            "event_id": view.example.event_id,
+            "recording_id": view.example.recording_id,
+            "patient_id": view.example.patient_id,
+            "start_seconds": start,
+            "end_seconds": _clip_end(view, plan, start),
+            "y_true": None if view.example.y_true < 0 else view.example.y_true,
+            **_score_columns(scores, classes),
+        }
+        for view in views
+        for start, scores in zip(view.row["start_seconds"], view.row["clip"], strict=True)
+    ]
+
+
+def _clip_end(view: ViewScore, plan: ClipPlan | SlicePlan, start: float) -> float:
+    """Return when a clip ends; the slice that is left over at the end of an event ends with it."""
+    end = start + clip_seconds(plan)
+    return min(end, view.example.offset_seconds) if isinstance(plan, SlicePlan) else end
+
+
 def event_rows(events: EventScores, *, classes: Sequence[str]) -> list[dict[str, Any]]:
     """Return the rows of events in a table of predictions; times belong to views and stay missing."""
     return [
@@ -127,8 +180,14 @@ def event_rows(events: EventScores, *, classes: Sequence[str]) -> list[dict[str,
     ]
 
 
-def write_segments(path: Path, views: Sequence[ViewScore], *, plan: ClipPlan, positive: int) -> None:
-    """Write ``segments.tsv``: the course of each view's score, for the positive class."""
+def write_segments(
+    path: Path, views: Sequence[ViewScore], events: EventScores, *, plan: ClipPlan | SlicePlan
+) -> None:
+    """Write ``segments.tsv``: the course of each view's score for the positive class.
+
+    With more than two classes, for the class that the event was given.
+    """
+    shown = shown_classes(events)
     rows = [
         {
             "fold": view.fold,
@@ -137,9 +196,9 @@ def write_segments(path: Path, views: Sequence[ViewScore], *, plan: ClipPlan, po
             "view": view.example.view,
             "segment": number,
             "start_seconds": start,
-            "end_seconds": start + plan.clip_seconds,
-            "y_score_clip": clip[positive],
-            "y_score_prefix": prefix[positive],
+            "end_seconds": _clip_end(view, plan, start),
+            "y_score_clip": clip[shown[view.example.event_id]],
+            "y_score_prefix": prefix[shown[view.example.event_id]],
         }
         for view in views
         for number, (start, clip, prefix) in enumerate(
@@ -147,6 +206,13 @@ def write_segments(path: Path, views: Sequence[ViewScore], *, plan: ClipPlan, po
         )
     ]
     write_table(path, SEGMENTS, rows)
+
+
+def shown_classes(events: EventScores) -> dict[str, int]:
+    """Return by event the class whose score is shown: the positive one of two, else the one that the event got."""
+    if events.y_score.shape[1] == 2:
+        return dict.fromkeys(events.event_ids, 1)
+    return dict(zip(events.event_ids, predict_classes(events.y_score).tolist(), strict=True))
 
 
 def write_failures(path: Path, failures: Sequence[Failure]) -> None:

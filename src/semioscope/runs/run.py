@@ -21,6 +21,7 @@ from semioscope.evaluation import (
 )
 from semioscope.execution import Ledger, make_executor, run_stage
 from semioscope.features import EventFeatures, ExtractionPlan
+from semioscope.runs.crops import crop_stage
 from semioscope.runs.finish import RunOutcome, finish_run
 from semioscope.runs.folder import RunFolder, log_event, open_run, working_in
 from semioscope.runs.planning import RunPlan
@@ -72,7 +73,8 @@ def _perform(
     runner = make_executor(executor, workers=workers)
     failures: list[Failure] = []
 
-    extraction = plan.extraction()
+    crops = crop_stage(plan, workers=workers, progress=progress, failures=failures)
+    extraction = plan.extraction(crops=crops.plans)
     refuse_shared_pictures(plan, extraction)
     extract_stage(extraction, runner, progress, "features", failures)
     yardsticks = plan.yardsticks()
@@ -106,7 +108,10 @@ def _perform(
         raise StoreError(last.failed[0].message)
     log_event(folder, "trained", seconds=round(time.monotonic() - began, 1))
     seen = yardstick_features(plan.yardstick_groups, yardsticks, failures)
-    return finish_run(plan, folder, table, fold_results, final, seen, failures, began)
+    return finish_run(
+        plan, folder, table, fold_results, final, seen, failures, began,
+        facts={"crops": crops.facts, "extraction_notes": extraction.remarks()},
+    )  # fmt: skip
 
 
 def refuse_shared_pictures(plan: RunPlan, extraction: ExtractionPlan) -> None:
@@ -170,7 +175,7 @@ def _task(plan: RunPlan, folder: RunFolder, fold: Fold, content: str, *, epochs:
         fold=fold,
         num_classes=len(plan.classes),
         clips=plan.clips,
-        segments=config.segments,
+        segments=plan.example_plan,
         aggregator=config.aggregator,
         training=config.training,
         epochs=epochs,

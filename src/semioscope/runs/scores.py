@@ -11,8 +11,12 @@ import numpy as np
 from semioscope.cohort import summarise
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.evaluation import BASELINES
+from semioscope.plans import SlicePlan
+from semioscope.recipes import is_extended
 from semioscope.runs.planning import RunPlan
-from semioscope.runs.results import EventScores, ViewScore
+from semioscope.runs.results import EventScores, ViewScore, event_scores, one_per_view
+from semioscope.runs.slice_facts import data_summary
+from semioscope.runs.slice_scores import slice_scores
 from semioscope.runs.yardsticks import yardstick_notes
 from semioscope.scoring import (
     METRICS,
@@ -49,11 +53,11 @@ def run_scores(
 
     Args:
         plan: What was run.
-        views: Scores of views.
+        views: Scores of views; several of one view where several folds tested it.
         events: Scores of events.
         baselines: Scores of the yardsticks on the same events.
         fold_results: What each fold wrote.
-        facts: What else the report shows: ``run``, ``decode``, ``notes``, ``bundle``.
+        facts: What else the report shows: ``run``, ``decode``, ``notes``, ``bundle``, ``crops``.
     """
     with warnings.catch_warnings():
         # what is undefined is NaN in the file and "undefined" in the report, with its reason
@@ -87,20 +91,24 @@ def _content(
         "positive_class": classes[1] if binary else None,
         "threshold": THRESHOLD,
         "event": _estimates(events, classes, seed=seed),
-        "view": _estimates(_as_events(views, len(classes)), classes, seed=seed),
+        "view": _estimates(_as_events(one_per_view(views), len(classes)), classes, seed=seed),
         "baselines": _baselines(events, baselines, classes, seed=seed),
         "baseline_notes": yardstick_notes(plan.yardstick_groups),
         "confusion": confusion(events.y_true, events.y_score, num_classes=len(classes)).tolist(),
         "per_class": _per_class(events, classes),
-        "per_fold": _per_fold(plan, events, fold_results),
+        "per_fold": _per_fold(plan, views, fold_results),
         "per_patient": _per_patient(events, classes),
         "calibration": _calibration(events),
         "cohort": cohort_facts(plan),
-        "events": _events(views, events),
+        "events": _events(one_per_view(views), events),
         "examples": _examples(events, num=plan.config.report.num_examples),
         "decode": facts["decode"],
         "notes": notes,
     }
+    if facts.get("crops"):
+        content["crops"] = facts["crops"]
+    if isinstance(plan.clips, SlicePlan):
+        content["slices"] = _slices(plan, plan.clips, views)
     if binary:
         inner, note = _inner_threshold(events, classes, fold_results, seed=seed)
         content["event_inner_threshold"] = inner
@@ -109,6 +117,21 @@ def _content(
             content["fitted_threshold"] = fit_threshold(events.y_true, events.y_score[:, 1])
         content["curves"] = _curves(events, classes, seed=seed)
     return content
+
+
+def _slices(plan: RunPlan, slices: SlicePlan, views: Sequence[ViewScore]) -> dict[str, Any]:
+    aggregator = plan.config.aggregator
+    scores = slice_scores(
+        views,
+        classes=plan.classes,
+        slices=slices,
+        recipe=plan.config.recipe,
+        aggregator=aggregator.name,
+        extended=is_extended(aggregator),
+        seed=plan.config.seed,
+    )
+    examples = [view.example for view in one_per_view(views)]
+    return scores | {"data": data_summary(plan.events, examples, classes=plan.classes, slices=slices)}
 
 
 def _estimates(events: EventScores, classes: Sequence[str], *, seed: int) -> dict[str, Any]:
@@ -214,11 +237,14 @@ def _per_class(events: EventScores, classes: Sequence[str]) -> list[dict[str, An
 
 
 def _per_fold(
-    plan: RunPlan, events: EventScores, fold_results: Mapping[int, Mapping[str, Any]]
+    plan: RunPlan, views: Sequence[ViewScore], fold_results: Mapping[int, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
+    """Return the scores of every fold, each of what it tested itself."""
     rows = []
     for fold in plan.folds.folds:
-        mine = np.flatnonzero(np.array(events.folds) == fold.index)
+        mine = event_scores(
+            [view for view in views if view.fold == fold.index], num_classes=len(plan.classes)
+        )
         row: dict[str, Any] = {
             "fold": fold.index,
             "num_train": len(fold.train),
@@ -229,8 +255,8 @@ def _per_fold(
         }
         for name in ("accuracy", "macro_f1", "auroc"):
             row[name] = float("nan")
-            if len(mine) and _defined(name, events.y_true[mine], plan.classes):
-                row[name] = find_metric(name)(events.y_true[mine], events.y_score[mine])
+            if len(mine.y_true) and _defined(name, mine.y_true, plan.classes):
+                row[name] = find_metric(name)(mine.y_true, mine.y_score)
         rows.append(row)
     return rows
 

@@ -73,7 +73,7 @@ class ClipStudy:
         table, left_out = build_clip_table(
             one.events,
             features,
-            plan=one.clips,
+            plan=one.grid_clips,
             segment_frames=examples.segment_frames,
             window_stride=examples.window_stride,
             view_names={key: recording.view for key, recording in one.cohort.recordings.items()},

@@ -1,16 +1,20 @@
 """Pictures of the clips that mattered, for the report. Faces are patients: blurred unless asked for."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
+from semioscope.core.config import Config
 from semioscope.core.errors import SemioscopeError
 from semioscope.core.files import write_bytes
-from semioscope.preprocess import base_picture, view_picture
+from semioscope.core.records import EventView, Recording
+from semioscope.features import PICTURE_KINDS, ViewFinder, clip_seconds
+from semioscope.preprocess import PictureConfig, base_picture, view_picture
+from semioscope.preprocess.gray_pictures import GrayPictureConfig
 from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import ViewScore
 from semioscope.video import open_reader
@@ -19,6 +23,8 @@ PICTURES_PER_VIEW = 4
 BLUR_CELLS = 24
 """A blurred picture keeps so many cells along its width: posture can be seen, a face cannot."""
 JPEG_QUALITY = 80
+GRAY_PICTURE_SIZE = 320
+"""Side of the square in which a picture of an infrared camera is shown, in pixels."""
 
 
 def write_thumbnails(
@@ -87,17 +93,65 @@ def blurred(picture: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "
 def _pictures(plan: RunPlan, view: ViewScore, segments: np.ndarray) -> dict[int, np.ndarray]:
     recording = plan.cohort.recordings[view.example.recording_id]
     starts = np.array(view.row["start_seconds"])[segments]
-    centres = starts + plan.clips.clip_seconds / 2
-    times, slot = np.unique(centres, return_inverse=True)
-    with open_reader(plan.cohort.video_path(recording)) as reader:
-        frames = [frame.picture for frame in reader.read(times)]
+    centres = starts + clip_seconds(plan.clips) / 2
+    times, slot = np.unique(np.minimum(centres, view.example.offset_seconds), return_inverse=True)
+    frames = SHOWN_PICTURES[type(plan.config.picture)](plan, recording, times)
     found = {}
     for segment, position in zip(segments.tolist(), slot.tolist(), strict=True):
         picture = frames[position]
         if picture is not None:
-            seen = view_picture(picture, region=recording.region, blank=recording.blank)
-            found[segment] = base_picture(seen, plan.config.preprocess)
+            found[segment] = picture
     return found
+
+
+Pictures: TypeAlias = list[UInt8[np.ndarray, "height width 3"] | None]
+
+
+def _colour_pictures(
+    plan: RunPlan, recording: Recording, times_seconds: Float64[np.ndarray, " num_times"]
+) -> Pictures:
+    with open_reader(plan.cohort.video_path(recording)) as reader:
+        frames = [frame.picture for frame in reader.read(times_seconds)]
+    return [
+        None
+        if frame is None
+        else base_picture(
+            view_picture(frame, region=recording.region, blank=recording.blank), plan.config.preprocess
+        )
+        for frame in frames
+    ]
+
+
+def _gray_pictures(
+    plan: RunPlan, recording: Recording, times_seconds: Float64[np.ndarray, " num_times"]
+) -> Pictures:
+    """Return pictures of an infrared recording as its camera saw them: no depth crop, no box."""
+    uncleared = plan.config.gray.model_copy(update={"depth_crop": False})
+    finder = ViewFinder(cohort=plan.cohort, pictures=uncleared, store=plan.store)
+    span = EventView(
+        recording_id=recording.recording_id,
+        onset_seconds=float(times_seconds.min()),
+        offset_seconds=float(times_seconds.max()) + 1.0,
+    )
+    seen = finder.see(recording, span, None)
+    kind = PICTURE_KINDS[type(seen.picture)]
+    with kind.opens(finder.path_of(recording), seen.picture, None, times_seconds) as reader:
+        frames = [frame.picture for frame in reader.read(times_seconds)]
+    return [
+        None
+        if frame is None
+        else kind.makes(
+            frame, seen.picture, region=seen.region, blank=recording.blank, size=GRAY_PICTURE_SIZE
+        )
+        for frame in frames
+    ]
+
+
+SHOWN_PICTURES: dict[type[Config], Callable[..., Pictures]] = {
+    PictureConfig: _colour_pictures,
+    GrayPictureConfig: _gray_pictures,
+}
+"""What a person is shown of a recording, by what the network is shown of it."""
 
 
 def _jpeg(picture: UInt8[np.ndarray, "height width 3"]) -> bytes:

@@ -22,6 +22,7 @@ from semioscope.recipes import (
     dump_config,
     followed_protocol,
     make_config,
+    protocol_settings,
     read_config,
 )
 from semioscope.recipes.edit import all_keys, updated
@@ -44,7 +45,7 @@ def test_every_recipe_under_every_protocol_names_what_exists(recipe: str, protoc
     assert made.training.optimizer in OPTIMIZERS
     assert made.training.loss in LOSSES
     assert made.training.class_weights in CLASS_WEIGHTS
-    for section, values in PROTOCOLS[protocol].items():
+    for section, values in protocol_settings(recipe, protocol).items():
         for key, value in values.items():
             assert getattr(getattr(made, section), key) == value
 

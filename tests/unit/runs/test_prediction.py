@@ -12,7 +12,7 @@ from tiny import Tiny
 from semioscope.cli.predict import describe
 from semioscope.core.errors import ConfigError, VideoError
 from semioscope.runs import Bundle, PredictionRequest, predict_all, predict_event, read_bundle
-from semioscope.runs import predict as module
+from semioscope.runs import predict_clips as module
 from semioscope.video import Frame, FrameReader, probe
 
 

@@ -1,0 +1,80 @@
+"""The crops of a run: what stands in ``crops.tsv`` is used, what is missing there is planned first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from semioscope.core.progress import Progress
+from semioscope.preprocess import CropPlan
+from semioscope.preprocess.crop_plans import CropPlanning, ensure_crops
+from semioscope.runs.planning import RunPlan
+from semioscope.runs.results import Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCrops:
+    """The crops of a run.
+
+    Args:
+        plans: One per event and recording, as far as they could be made; only accepted ones are used.
+        facts: What the report says of them; empty where the run has no crops.
+    """
+
+    plans: tuple[CropPlan, ...]
+    facts: dict[str, Any]
+
+
+def crop_stage(plan: RunPlan, *, workers: int, progress: Progress, failures: list[Failure]) -> RunCrops:
+    """Return the crops of a run; those that could not be planned join the failures, and their views stay raw.
+
+    Raises:
+        WeightsError: If a crop has to be planned and the weights of its detector are absent.
+        CohortError: If ``crops.tsv`` is not valid.
+    """
+    config = plan.config.crops
+    done = ensure_crops(
+        plan.cohort,
+        plan.events,
+        method=config.method,
+        detector_name=config.detector,
+        weights=config.weights,
+        check=config.check,
+        workers=workers,
+        progress=progress,
+    )
+    failures += [
+        Failure(
+            recording_id=one.recording_id,
+            event_id=one.event_id,
+            stage="crops",
+            message=f"{one.message} The raw picture was used.",
+        )
+        for one in done.failures
+    ]
+    return RunCrops(plans=done.plans, facts=_facts(done))
+
+
+def _facts(done: CropPlanning) -> dict[str, Any]:
+    if not done.plans:
+        return {}
+    states = [crop.status for crop in done.plans]
+    return {
+        "num_accepted": states.count("accepted"),
+        "num_flagged": states.count("flagged"),
+        "num_rejected": states.count("rejected"),
+        "num_manual": sum(crop.origin == "manual" for crop in done.plans),
+        "num_failed": len(done.failures),
+        "flagged": _told(done.flagged),
+        "remarks": _told([crop for crop in done.plans if crop.status == "accepted" and _reason(crop)]),
+    }
+
+
+def _told(crops: Sequence[CropPlan]) -> list[dict[str, str]]:
+    return [
+        {"event_id": crop.event_id, "recording_id": crop.recording_id, "reason": _reason(crop)}
+        for crop in crops
+    ]
+
+
+def _reason(crop: CropPlan) -> str:
+    return " ".join(filter(None, (crop.depth_reason, crop.box_reason)))
