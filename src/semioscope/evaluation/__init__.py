@@ -28,6 +28,9 @@ from semioscope.evaluation.fold import (
     run_fold_group,
 )
 from semioscope.evaluation.levels import LEVELS, level_of, score_slices, score_views
+from semioscope.evaluation.search_choice import chosen_settings, read_trial, searched, searched_final
+from semioscope.evaluation.search_estimate import search_estimate
+from semioscope.evaluation.search_folds import TrialTask, run_search_trial, trial_tasks
 
 __all__ = [
     "BASELINES",
@@ -44,21 +47,29 @@ __all__ = [
     "FoldTask",
     "LeftOut",
     "ScoredView",
+    "TrialTask",
     "ViewExample",
     "baseline_scores",
     "build_clip_table",
     "build_examples",
+    "chosen_settings",
     "clip_table_digest",
     "examples_digest",
     "level_of",
     "read_clip_fold",
     "read_clip_table",
     "read_examples",
+    "read_trial",
     "run_clip_fold",
     "run_fold",
     "run_fold_group",
+    "run_search_trial",
     "score_slices",
     "score_views",
+    "search_estimate",
+    "searched",
+    "searched_final",
+    "trial_tasks",
     "wanted_clips",
     "write_clip_table",
     "write_examples",
