@@ -87,6 +87,24 @@ def command(
         )
         raise ConfigError(msg)
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
+    if is_series(recipe):
+        from semioscope.cli.run_series import run_series
+
+        run_series(
+            recipe,
+            cohort=cohort,
+            out=out,
+            protocol=protocol,
+            overrides=overrides,
+            settings=settings or [],
+            refused={"--features": features, "--task": task, "--folds": folds},
+            store=store,
+            executor=executor,
+            workers=workers,
+            display=make_progress(progress),
+            dry_run=dry_run,
+        )
+        return
     if features is not None:
         from semioscope.runs import IMPORTED_STRIDE
 
@@ -123,6 +141,13 @@ def command(
     )
     if features is not None and not dry_run:
         _tell_lost_views(folder)
+
+
+def is_series(recipe: str) -> bool:
+    """Return whether a recipe is a series of runs."""
+    from semioscope.recipes import SERIES
+
+    return recipe in SERIES
 
 
 def chosen_config(

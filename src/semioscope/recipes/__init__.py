@@ -25,9 +25,12 @@ from semioscope.recipes.published import PUBLISHED, published_values
 from semioscope.recipes.registry import (
     PROTOCOLS,
     RECIPES,
+    SERIES,
+    SeriesRow,
     followed_protocol,
     make_config,
     protocol_settings,
+    series_config,
 )
 
 __all__ = [
@@ -36,6 +39,7 @@ __all__ = [
     "PROTOCOLS",
     "PUBLISHED",
     "RECIPES",
+    "SERIES",
     "BackboneConfig",
     "ClipsConfig",
     "CropsConfig",
@@ -44,6 +48,7 @@ __all__ = [
     "GridConfig",
     "ReportConfig",
     "RunConfig",
+    "SeriesRow",
     "apply_overrides",
     "dump_config",
     "followed_protocol",
@@ -60,5 +65,6 @@ __all__ = [
     "protocol_settings",
     "published_values",
     "read_config",
+    "series_config",
     "updated",
 ]

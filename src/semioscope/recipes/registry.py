@@ -1,14 +1,16 @@
 """Recipes and protocols by name."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from semioscope.cohort import Task
+from semioscope.cohort import TASKS, Task
 from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.recipes.config import RunConfig
 from semioscope.recipes.edit import updated
 from semioscope.recipes.gestures import gestures_2021, gestures_2021_figure2, gestures_2021_table1
 from semioscope.recipes.karacsony import (
+    CLASSIFIERS,
     MANY_CLASSES,
     karacsony_2020,
     karacsony_2022_a,
@@ -100,12 +102,78 @@ def make_config(recipe: str, *, protocol: str = "patient", task: Task | None = N
         ConfigError: If one of the names is unknown; the message holds the nearest ones.
     """
     if recipe not in RECIPES:
-        raise ConfigError(unknown_name("recipe", recipe, RECIPES))
+        raise ConfigError(unknown_name("recipe", recipe, [*RECIPES, *SERIES]))
     config = updated(RECIPES[recipe](), {"protocol": protocol, **protocol_settings(recipe, protocol)})
     if task is None:
         return config
     many = WITH_MANY_CLASSES.get(recipe, {}) if len(task.classes) > 2 else {}
     return updated(config.model_copy(update={"task": task}), many)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesRow:
+    """One run of a series.
+
+    Args:
+        name: Short and unique in the series; also its folder.
+        recipe: A key of ``RECIPES``.
+        data_set: How the paper calls it.
+        task: The task.
+        classifier: A key of ``CLASSIFIERS``.
+    """
+
+    name: str
+    recipe: str
+    data_set: str
+    task: str
+    classifier: str
+
+    @property
+    def title(self) -> str:
+        """The row in words."""
+        return f"{self.data_set}, {len(TASKS[self.task].classes)} classes, {self.classifier}"
+
+
+def _table_2() -> tuple[SeriesRow, ...]:
+    found = []
+    for data_set, recipe in (
+        ("A", "karacsony-2022-a"),
+        ("B", "karacsony-2022-b"),
+        ("B0.5", "karacsony-2022-b05"),
+    ):
+        short = recipe.rsplit("-", 1)[-1]
+        for number, task in ((2, "fle-vs-tle"), (3, "fle-vs-tle-vs-nonepileptic")):
+            for classifier in CLASSIFIERS:
+                if classifier == "Extended LSTM" and (data_set, number) != ("B0.5", 3):
+                    continue
+                found.append(
+                    SeriesRow(
+                        name=f"{short}-{number}-{classifier.lower().replace(' ', '-')}",
+                        recipe=recipe,
+                        data_set=data_set,
+                        task=task,
+                        classifier=classifier,
+                    )
+                )
+    return tuple(found)
+
+
+SERIES: dict[str, Callable[[], tuple[SeriesRow, ...]]] = {
+    # Every data set, number of classes and classifier of Table 2 of 2022; the extended one where the paper has it.
+    "karacsony-2022-table2": _table_2,
+}
+"""Runs that make one table together."""
+
+
+def series_config(row: SeriesRow, *, protocol: str = "patient") -> RunConfig:
+    """Return the configuration of one run of a series under a protocol.
+
+    Raises:
+        ConfigError: If there is no such protocol.
+    """
+    return updated(
+        make_config(row.recipe, protocol=protocol, task=TASKS[row.task]), CLASSIFIERS[row.classifier]
+    )
 
 
 def followed_protocol(config: RunConfig) -> str:

@@ -74,8 +74,8 @@ class RunOutcome:
             text += "\nSynthetic cohort: these scores mean nothing clinically."
         if flagged := self.scores.get("crops", {}).get("num_flagged"):
             text += (
-                f"\n{flagged} crops are in doubt, and these events kept the raw picture. Look at them: semioscope crop "
-                "sheet COHORT."
+                f"\n{flagged} crops are in doubt, and these events kept the raw picture. Look at them: "
+                "semioscope crop sheet COHORT."
             )
         if lost := self.scores["decode"]["num_missing_clips"]:
             text += (

@@ -1,0 +1,76 @@
+"""``semioscope run`` of a series: runs that make one table together."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from semioscope.cli.saying import say, say_next
+
+if TYPE_CHECKING:
+    from semioscope.core.progress import Progress
+
+
+def run_series(
+    name: str,
+    *,
+    cohort: Path | None,
+    out: Path,
+    protocol: str | None,
+    overrides: list[str],
+    settings: list[str],
+    refused: dict[str, object],
+    store: Path | None,
+    executor: str,
+    workers: int,
+    display: "Progress",
+    dry_run: bool,
+) -> None:
+    """Plan and do a series, and say how it went.
+
+    Args:
+        name: A key of ``SERIES``.
+        cohort: The cohort.
+        out: Folder of the series.
+        protocol: Of all runs.
+        overrides: ``key=value`` of the command's own options, for all runs.
+        settings: ``key=value`` of ``--set``, for all runs.
+        refused: Options that mean nothing here, as they were given.
+        store: Feature store.
+        executor: Where units of work run.
+        workers: How many run at once.
+        display: Where progress is shown.
+        dry_run: Whether to stop after the plan.
+
+    Raises:
+        ConfigError: If an option means nothing here, or a setting is not valid.
+    """
+    from semioscope.core.errors import ConfigError
+    from semioscope.recipes import SERIES, apply_overrides, series_config
+    from semioscope.report import write_report
+    from semioscope.runs.series import perform_series, plan_series
+
+    for option, value in refused.items():
+        if value is not None and value is not False:
+            msg = f"{name} is a series of runs, so {option} must not be given with it. Leave it out."
+            raise ConfigError(msg)
+    if cohort is None:
+        msg = f"{name} needs --cohort DIR, a cohort with infrared and depth, got none."
+        raise ConfigError(msg)
+    configs = [
+        (row, apply_overrides(series_config(row, protocol=protocol or "patient"), [*overrides, *settings]))
+        for row in SERIES[name]()
+    ]
+    plan = plan_series(name, configs, cohort, store=store)
+    say(plan.describe())
+    if dry_run:
+        print("Nothing was computed (--dry-run). Next: the same command without --dry-run.")
+        return
+    outcome = perform_series(
+        plan, out, executor=executor, workers=workers, progress=display, report=write_report
+    )
+    say(outcome.describe())
+    print(f"Report: {out / 'report.html'}")
+    say_next("open the report in a browser; every run of the table has its own in its folder")
+    if outcome.num_failures:
+        raise typer.Exit(1)
