@@ -5,10 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from semioscope.report.style import CLASS_COLOURS, INK, SOFT, drawing, finish, shortened
+from semioscope.report.style import CLASS_COLOURS, INK, SOFT, drawing, finish, fitted, text_inches
+
+_WIDTH = 6.8
+_LEFT, _WIDE = 0.345, 0.4
+"""Where the axes begin, and how wide they are, as shares of the width."""
+_MARGIN = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +52,8 @@ def differences_figure(
     height = 1.0 + 0.36 * len(rows)
     reach = [abs(x) for row in rows for x in (row.value, row.low, row.high) if math.isfinite(x)]
     most = 1.12 * max([*reach, 1.0])
-    with drawing(6.8, height) as figure:
-        axes = figure.add_axes((0.345, 0.52 / height, 0.4, 1 - 0.9 / height))
+    with drawing(_WIDTH, height) as figure:
+        axes = figure.add_axes((_LEFT, 0.52 / height, _WIDE, 1 - 0.9 / height))
         axes.axvline(0, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
         for position, row in enumerate(rows):
             y = len(rows) - 1 - position
@@ -90,8 +96,8 @@ def patients_difference_figure(
     """
     height = 0.95 + 0.24 * len(rows)
     most = max(abs(difference) for _, difference, _ in rows) + 0.5
-    with drawing(6.8, height) as figure:
-        axes = figure.add_axes((0.345, 0.5 / height, 0.4, 1 - 0.86 / height))
+    with drawing(_WIDTH, height) as figure:
+        axes = figure.add_axes((_LEFT, 0.5 / height, _WIDE, 1 - 0.86 / height))
         axes.axvline(0, color=SOFT, linewidth=0.9, zorder=1)
         for position, (patient, difference, total) in enumerate(rows):
             y = len(rows) - 1 - position
@@ -117,20 +123,28 @@ def patients_difference_figure(
 
 
 def _beside(axes: Axes, text: str, y: float, *, left: bool, bold: bool) -> None:
+    room = (_LEFT if left else 1 - _LEFT - _WIDE) * _WIDTH - 10 / 72 - _MARGIN
+    size = rcParams["font.size"] * (
+        1.1 if bold else 1.0
+    )  # bold letters are wider than those that are measured
     axes.annotate(
-        shortened(text, 28), (0.0 if left else 1.0, y), xycoords=("axes fraction", "data"),
+        fitted(text, room, size), (0.0 if left else 1.0, y), xycoords=("axes fraction", "data"),
         xytext=(-10 if left else 10, 0), textcoords="offset points", va="center",
         ha="right" if left else "left", color=INK, fontweight="bold" if bold else "normal",
     )  # fmt: skip
 
 
 def _sides(axes: Axes, sides: tuple[str, str], *, top: float) -> None:
-    left, right = (shortened(side, 24) for side in sides)
-    for text, x, ha in (
-        (f"\N{LEFTWARDS ARROW} {left}", 0.0, "left"),
-        (f"{right} \N{RIGHTWARDS ARROW}", 1.0, "right"),
-    ):
+    """Write on either side of 0 which run is better there, away from it; cut where the figure ends."""
+    middle = _WIDTH * (_LEFT + _WIDE / 2)
+    size = rcParams["font.size"]
+    room = (
+        end - 8 / 72 - _MARGIN - text_inches("\N{RIGHTWARDS ARROW} ", size)
+        for end in (middle, _WIDTH - middle)
+    )
+    left, right = (fitted(side, most, size) for side, most in zip(sides, room, strict=True))
+    for text, ha in ((f"\N{LEFTWARDS ARROW} {left}", "right"), (f"{right} \N{RIGHTWARDS ARROW}", "left")):
         axes.annotate(
-            text, (x, top), xycoords=("axes fraction", "data"), xytext=(0, 5), textcoords="offset points",
-            va="bottom", ha=ha, color=SOFT,
+            text, (0.5, top), xycoords=("axes fraction", "data"), xytext=(-8 if ha == "right" else 8, 5),
+            textcoords="offset points", va="bottom", ha=ha, color=SOFT,
         )  # fmt: skip

@@ -113,13 +113,13 @@ def _among_networks(table: ClipTable, best: Mapping[str, Any]) -> tuple[Verdict,
 
 
 def _phase(table: ClipTable, best: Mapping[str, Any]) -> str:
-    """Say what the rule cannot do: find the clips of the phase."""
+    """Say how the network finds the clips of the phase, which the rule never does."""
     f1, auc = (
         f"{spread_text(as_mapping(best.get(metric)))} against {spread_text(as_mapping(table.rule.get(metric)))}"
         for metric in ("f1", "auc")
     )
     return (
-        f"What the rule cannot do is find the phase: F1 {f1}, area under the precision-recall curve {auc} "
+        f"The rule never finds the phase, so look at that too: F1 {f1}, area under the precision-recall curve {auc} "
         "(median and inter-quartile range in per cent; the network against the rule)."
     )
 
@@ -143,7 +143,7 @@ def _rule_sentence(study: Study, table: ClipTable) -> str:
             f" In the published cohort, with {count(sizes[name])} {name} among {plural(total, 'seizure')}, its "
             "median accuracy is 100 % too; the paper does not show it."
         )
-    return f"{told} Finding the phase within a seizure is what it cannot do."
+    return told
 
 
 def _share_of_positive(study: Study) -> str:

@@ -13,7 +13,17 @@ from matplotlib.patches import Rectangle
 
 from semioscope.report.inputs import as_float
 from semioscope.report.study_words import gap_text
-from semioscope.report.style import CLASS_COLOURS, INK, LINE, SOFT, drawing, finish, shortened, text_inches
+from semioscope.report.style import (
+    CLASS_COLOURS,
+    INK,
+    LINE,
+    SOFT,
+    drawing,
+    finish,
+    fitted,
+    shortened,
+    text_inches,
+)
 from semioscope.report.wording import METRIC_NAMES, PERCENT_METRICS, count, metric_value
 
 _LOOKS: tuple[dict[str, Any], ...] = (
@@ -60,7 +70,7 @@ def pairs_figure(
     rows = max((len(pairs) for _, pairs in panels), default=1)
     body, width = 0.5 * max(rows, 1), 6.8
     left, gap, right = 1.15, 0.62, 0.62
-    entries = [_fitted(words, width - _MARGIN - left - _MARK, _LEGEND_SIZE) for words in (before, after)]
+    entries = [fitted(words, width - _MARGIN - left - _MARK, _LEGEND_SIZE) for words in (before, after)]
     entries.append(_BARS)
     legend = _legend_places(entries, left=left, right=width - _MARGIN)
     foot = 0.32 + _LEGEND_LINE * legend[-1][1]
@@ -75,7 +85,7 @@ def pairs_figure(
             for index, pair in enumerate(pairs):
                 words.append(_pair(axes, pair, len(pairs) - 1 - index, metric))
                 if column == 0:
-                    title = _fitted(pair.title, left - _MARGIN - 10 / 72, 9.5)
+                    title = fitted(pair.title, left - _MARGIN - 10 / 72, 9.5)
                     axes.annotate(
                         title, (0, len(pairs) - 1 - index), xycoords=("axes fraction", "data"),
                         xytext=(-10, 0), textcoords="offset points", ha="right", va="center", color=INK,
@@ -161,14 +171,6 @@ def _pair(axes: Axes, pair: Pair, y: float, metric: str) -> str:
         f"{pair.title}, {METRIC_NAMES[metric]}: {metric_value(metric, before)} then {metric_value(metric, after)}, "
         f"difference {gap_text(metric, flattered)}"
     )
-
-
-def _fitted(text: str, inches: float, size: float) -> str:
-    """Return a text, cut with an ellipsis where it would be wider than this."""
-    most = len(text)
-    while most > 1 and text_inches(shortened(text, most), size) > inches:
-        most -= 1
-    return shortened(text, most)
 
 
 def _legend_places(entries: Sequence[str], *, left: float, right: float) -> list[tuple[float, int]]:

@@ -150,6 +150,14 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: max(most - 1, 1)] + "\N{HORIZONTAL ELLIPSIS}"
 
 
+def fitted(text: str, inches: float, size: float) -> str:
+    """Return a text, cut with an ellipsis where it would be wider than this in a font of this size."""
+    most = len(text)
+    while most > 1 and text_inches(shortened(text, most), size) > inches:
+        most -= 1
+    return shortened(text, most)
+
+
 def text_inches(text: str, size: float) -> float:
     """Return how wide a line of text is in the font that figures are laid out with.
 

@@ -1,5 +1,6 @@
 """The page and the words of a comparison: the answer first, nothing claimed that the test does not carry."""
 
+import html
 import re
 from html.parser import HTMLParser
 
@@ -22,6 +23,7 @@ from semioscope.report.compare_words import (
     test_words,
     verdict_title,
 )
+from semioscope.report.style import text_inches
 from semioscope.runs.compare import compare_runs, write_comparison_tables
 
 test_words.__test__ = False
@@ -270,6 +272,20 @@ def test_the_figure_says_in_words_what_it_shows(tmp_path):
     text = differences_figure([row, none], name="x", sides=("A better", "B better"), folder=tmp_path)
     assert "F1 +8.0  p = 0.03; F2 undefined." in text
     assert (tmp_path / "x.svg").read_text() == text
+
+
+def test_long_names_of_runs_stay_inside_the_figure_and_apart(tmp_path):
+    names = [f"a-run-with-a-rather-long-name-{i}-and-more-of-it better" for i in range(2)]
+    row = DifferenceRow(label=names[0], value=8.0, low=1.0, high=15.0, text="+8.0  p = 0.03", is_sure=True)
+    text = differences_figure([row], name="x", sides=(names[0], names[1]), folder=tmp_path)
+    shown = [html.unescape(words) for words in re.findall(r"<text[^>]*>([^<]*a-run[^<]*)</text>", text)]
+    widths = {words: text_inches(words, 9.5) for words in shown}
+    left = next(width for words, width in widths.items() if words.startswith("←"))
+    right = next(width for words, width in widths.items() if words.endswith("→"))
+    assert left < 6.8 * 0.545
+    assert right < 6.8 * 0.455
+    assert min(widths.values()) < 6.8 * 0.345
+    assert len(shown) == 3
 
 
 def test_another_file_is_refused(tmp_path):
