@@ -12,7 +12,7 @@ from semioscope.plans.parts import PART_SECONDS
 from semioscope.preprocess import PictureConfig
 from semioscope.preprocess.gray_pictures import GrayPictureConfig
 from semioscope.splits import FoldConfig, SelectionConfig
-from semioscope.training import ExamplePlan, TrainingConfig
+from semioscope.training import ExamplePlan, SearchConfig, TrainingConfig
 
 
 class BackboneConfig(Config):
@@ -142,6 +142,7 @@ class RunConfig(Config):
     segments: SegmentPlan = SegmentPlan()
     aggregator: AggregatorConfig = AggregatorConfig()
     training: TrainingConfig = TrainingConfig()
+    search: SearchConfig = SearchConfig()
     folds: FoldConfig = FoldConfig()
     selection: SelectionConfig = SelectionConfig()
     baselines: tuple[str, ...] = ("majority", "duration", "motion_energy", "band_power")

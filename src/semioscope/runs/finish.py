@@ -112,7 +112,7 @@ def finish_run(
         yardsticks: Features of the motion yardsticks.
         failures: What was left out.
         began: Monotonic time at which the run began.
-        facts: ``crops``, and ``extraction_notes`` about slices and pictures.
+        facts: ``crops``, ``search``, and ``extraction_notes`` about slices and pictures.
 
     Raises:
         StoreError: If a file cannot be written.
@@ -136,6 +136,7 @@ def finish_run(
         "bundle": bundle.name,
         "decode": _decode_facts(table),
         "crops": facts["crops"],
+        "search": facts["search"],
         "notes": [*_notes(table), *facts["extraction_notes"]],
     }
     scores = run_scores(plan, views, events, baselines, fold_results=fold_results, facts=about)
@@ -231,7 +232,7 @@ def _write_bundle(
         backbone_weights_hash=_weights_hash(plan),
         clips=plan.clips,
         segments=plan.example_plan,
-        aggregator=config.aggregator,
+        aggregator=final.aggregator,
         views=_view_shapes(plan, table),
         epochs=describe_aggregator(final.weights)["facts"]["best_epoch"],
         trained_on={

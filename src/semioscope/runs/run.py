@@ -26,6 +26,7 @@ from semioscope.runs.finish import RunOutcome, finish_run
 from semioscope.runs.folder import RunFolder, log_event, open_run, working_in
 from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import Failure
+from semioscope.runs.search import search_stage
 from semioscope.runs.stored import StoredFeatures, extract_stage
 from semioscope.runs.yardsticks import yardstick_features
 from semioscope.splits import PATIENT_RULES, Fold, write_folds
@@ -85,7 +86,11 @@ def _perform(
     table = event_examples(plan, StoredFeatures(extraction, failures), folder.units, failures)
     fold_runner = make_executor(executor, workers=workers, threads_per_worker=1)
     ledger = Ledger(folder.units / "ledger")
-    tasks = _fold_tasks(plan, folder)
+    search = search_stage(
+        _fold_tasks(plan, folder), config, folder, ledger=ledger, executor=fold_runner, workers=workers,
+        progress=progress, failures=failures,
+    )  # fmt: skip
+    tasks = search.tasks
     stage = run_stage(
         "folds", run_fold, [task.unit() for task in tasks], ledger=ledger, executor=fold_runner,
         progress=progress, unit_name="folds",
@@ -99,7 +104,7 @@ def _perform(
         raise StoreError(
             "No fold could be trained. " + " ".join(dict.fromkeys(result.message for result in stage.failed))
         )
-    final = _final_task(plan, folder, table, fold_results)
+    final = search.final(_final_task(plan, folder, table, fold_results))
     last = run_stage(
         "final model", run_fold, [final.unit()], ledger=ledger, executor=make_executor("local", workers=1),
         progress=progress, unit_name="model",
@@ -110,7 +115,11 @@ def _perform(
     seen = yardstick_features(plan.yardstick_groups, yardsticks, failures)
     return finish_run(
         plan, folder, table, fold_results, final, seen, failures, began,
-        facts={"crops": crops.facts, "extraction_notes": extraction.remarks()},
+        facts={
+            "crops": crops.facts,
+            "search": search.facts(config, final),
+            "extraction_notes": extraction.remarks(),
+        },
     )  # fmt: skip
 
 

@@ -57,7 +57,8 @@ def run_scores(
         events: Scores of events.
         baselines: Scores of the yardsticks on the same events.
         fold_results: What each fold wrote.
-        facts: What else the report shows: ``run``, ``decode``, ``notes``, ``bundle``, ``crops``.
+        facts: What else the report shows: ``run``, ``decode``, ``notes``, ``bundle``, ``crops``,
+            ``search``.
     """
     with warnings.catch_warnings():
         # what is undefined is NaN in the file and "undefined" in the report, with its reason
@@ -105,8 +106,7 @@ def _content(
         "decode": facts["decode"],
         "notes": notes,
     }
-    if facts.get("crops"):
-        content["crops"] = facts["crops"]
+    content |= {key: facts[key] for key in ("crops", "search") if facts.get(key)}
     if isinstance(plan.clips, SlicePlan):
         content["slices"] = _slices(plan, plan.clips, views)
     if binary:
