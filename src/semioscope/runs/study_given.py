@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from semioscope.core.errors import ConfigError
-from semioscope.recipes import PROTOCOLS, GridConfig, RunConfig
+from semioscope.recipes import PROTOCOLS, GridConfig, RunConfig, protocol_settings
 from semioscope.runs.study_plan import PROTOCOL_SECTIONS
 
 LISTED = {
@@ -45,12 +45,17 @@ def check_given(config: RunConfig, given: Mapping[str, Any]) -> None:
         )
         raise ConfigError(msg)
     for key, value in given.items():
-        owners = {name: there for name in config.grid.protocols for own, there in _set_by(name) if own == key}
+        owners = {
+            name: there
+            for name in config.grid.protocols
+            for own, there in _set_by(config, name)
+            if own == key
+        }
         if any(there != value for there in owners.values()):
             told = " and ".join(f"{_text(there)} by {name}" for name, there in owners.items())
             msg = (
                 f"In this study {key} is set by the protocols of grid.protocols ({told}), so it cannot be given by "
-                f"itself, got {_text(value)}. {_remedy(key, value)}"
+                f"itself, got {_text(value)}. {_remedy(config, key, value)}"
             )
             raise ConfigError(msg)
 
@@ -74,16 +79,19 @@ def check_protocol(protocol: str | None, given: Mapping[str, Any]) -> None:
         raise ConfigError(msg)
 
 
-def _set_by(protocol: str) -> Iterator[tuple[str, Any]]:
+def _set_by(config: RunConfig, protocol: str) -> Iterator[tuple[str, Any]]:
     """Yield the settings of a protocol that hold inside a study; nothing for one that does not exist."""
+    settings = protocol_settings(config.recipe, protocol) if protocol in PROTOCOLS else {}
     for section in PROTOCOL_SECTIONS:
-        for key, value in PROTOCOLS.get(protocol, {}).get(section, {}).items():
+        for key, value in settings.get(section, {}).items():
             yield f"{section}.{key}", value
 
 
-def _remedy(key: str, value: Any) -> str:
+def _remedy(config: RunConfig, key: str, value: Any) -> str:
     fitting = [
-        name for name in PROTOCOLS if all(there == value for own, there in _set_by(name) if own == key)
+        name
+        for name in PROTOCOLS
+        if all(there == value for own, there in _set_by(config, name) if own == key)
     ]
     own = f"grid.protocols={_shown(GridConfig().protocols)} for folds and selection of your own (--set)"
     if not fitting:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from semioscope.core.errors import ConfigError, unknown_name
-from semioscope.recipes import PROTOCOLS, GridConfig, RunConfig, updated
+from semioscope.recipes import PROTOCOLS, GridConfig, RunConfig, protocol_settings, updated
 from semioscope.runs.planning import RunPlan, check_names, plan_run
 
 PROTOCOL_SECTIONS = ("folds", "selection", "segments")
@@ -177,7 +177,8 @@ def _settings_of(config: RunConfig, cell: Cell, protocol: str) -> RunConfig:
 
 def under_protocol(config: RunConfig, protocol: str) -> RunConfig:
     """Return settings with the folds and the selection of a protocol; the number of folds stays."""
-    sections = {key: PROTOCOLS[protocol][key] for key in PROTOCOL_SECTIONS if key in PROTOCOLS[protocol]}
+    own = protocol_settings(config.recipe, protocol)
+    sections = {key: own[key] for key in PROTOCOL_SECTIONS if key in own}
     return updated(config, {"protocol": protocol, **sections})
 
 

@@ -152,7 +152,8 @@ def _require_classes(
         msg = (
             f"Every training fold must have events of all {num_classes} classes, but fold {index} of the "
             f"{rule} rule has none to train on of class {', '.join(absent)}. Use another number of folds "
-            "(--set folds.num_folds=K), --set folds.rule=leave-one-patient-out, or another --seed."
+            "(--set folds.num_folds=K), --set folds.rule=leave-one-patient-out (in a study with grid.protocols=[]), "
+            "or another --seed."
         )
         raise ConfigError(msg)
 

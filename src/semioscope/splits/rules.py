@@ -96,7 +96,7 @@ def _by_patient(table: FoldEvents, config: FoldConfig, *, seed: int, num_classes
         msg = (
             f"folds.num_folds must be at most the number of patients, {len(patients)}, got "
             f"{config.num_folds}. Use --set folds.num_folds={max(2, min(5, len(patients)))} or --set "
-            "folds.rule=leave-one-patient-out."
+            "folds.rule=leave-one-patient-out (in a study with --set grid.protocols=[])."
         )
         raise ConfigError(msg)
     _require_patients(table, num_classes=num_classes)

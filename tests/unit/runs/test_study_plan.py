@@ -158,6 +158,17 @@ def test_a_study_of_clips_compares_backbones_only(key: str) -> None:
         check_grid(config_of(f"grid.{key}", recipe=TABLE))
 
 
+def test_what_is_advised_for_few_patients_can_be_given_to_a_study(study: TinyStudy) -> None:
+    many = ["folds.num_folds=9", "grid.num_segments=[2]"]
+    with pytest.raises(
+        ConfigError, match=r"leave-one-patient-out \(in a study with --set grid\.protocols=\[\]\)"
+    ):
+        plan_study(config_of(*many, "grid.protocols=[patient]"), study.cohort)
+    advised = [*many, "folds.rule=leave-one-patient-out", "grid.protocols=[]"]
+    check_given(config_of(*advised), given_settings(advised))
+    plan_study(config_of(*advised), study.cohort)
+
+
 def test_without_protocols_in_the_grid_folds_and_selection_are_the_own(study: TinyStudy) -> None:
     config = config_of("grid.protocols=[]", "folds.rule=leave-one-patient-out", "grid.num_segments=[2]")
     plan = plan_study(config, study.cohort)
