@@ -50,7 +50,7 @@ class Judged:
         kept_patient: The same of the uncovered patient; NaN if nothing of it is seen.
         carer_pixels: How many there are.
         carer_removed: How many of them the crop removes.
-        plan_flagged: Whether the algorithm itself flags its plan.
+        plan_flagged: Whether the algorithm itself flags its plan, or remarks on it.
         check: What the check says.
     """
 
@@ -89,7 +89,7 @@ def judge(scene: SceneFrame, *, name: str) -> Judged:
         kept_patient=_share(~outside, patient),
         carer_pixels=int(carer.sum()),
         carer_removed=int((carer & outside).sum()),
-        plan_flagged=plan.status == "flagged",
+        plan_flagged=plan.status == "flagged" or bool(plan.remark),
         check=check_crop(scene.depth, scene.infrared, plan),
     )
 

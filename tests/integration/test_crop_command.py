@@ -1,6 +1,7 @@
 """From raw streams to accepted crops with the command line: plan, look, decide, apply, plan again."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from depth_cohort import tiny_depth_cohort
@@ -125,6 +126,63 @@ def test_explain(folder):
         shown = call("crop", "explain", folder, *words)
         assert shown.exit_code == 2
         assert message in shown.err
+
+
+TASK = ("--task", "fle-vs-tle-vs-nonepileptic")
+
+
+def test_parts_go_the_same_way(folder):
+    """Their plans are made with --task; what stands in crops.tsv is shown and decided without it."""
+    table = folder / "seizures.tsv"
+    table.write_text(table.read_text().replace("\t0.4\t", "\t0.9\t"))
+    shown = plan(folder, *TASK)
+    assert shown.exit_code == 0
+    assert shown.out.startswith(
+        "On 3 sides of seizures their recording leaves no room for a part without one.\n"
+    )
+    assert "6 plans: " in shown.out
+    assert re.search(r"^e1-pre +e1 +(accepted|flagged) +auto", shown.out, flags=re.MULTILINE)
+    assert len(read_crops(folder / "crops.tsv")) == 6
+    shown = plan(folder)
+    assert "3 plans: " in shown.out
+    assert len(read_crops(folder / "crops.tsv")) == 6
+
+    assert "6 plans, " in call("crop", "sheet", folder, "--progress", "quiet").out
+    file = decisions(folder, **{"e1-pre": {"decision": "reject"}})
+    shown = call("crop", "apply", file, folder)
+    assert shown.exit_code == 0
+    assert "e1-pre in e1: rejected: the raw picture is used" in shown.out
+    assert "e1-pre: " in call("crop", "explain", folder, "e1-pre").out
+    for words in (("sheet", folder, "--progress", "quiet"), ("apply", file, folder)):
+        shown = call("crop", *words, *TASK, "--part-seconds", "0.5")
+        told = (
+            "6 plans, "
+            if words[0] == "sheet"
+            else "its recording or times are others than those on the sheet"
+        )
+        assert told in shown.text
+    assert "Unknown task 'fle'" in plan(folder, "--task", "fle").err
+    assert "must be a finite number above 0" in plan(folder, *TASK, "--part-seconds", "0").err
+
+
+def test_a_remark_is_counted_and_shown(folder, monkeypatch):
+    from semioscope.preprocess import crop_finding
+
+    found = crop_finding.plan_depth_crop
+    monkeypatch.setattr(
+        crop_finding, "plan_depth_crop", lambda depth: replace(found(depth), remark="The readings disagree.")
+    )
+    shown = plan(folder)
+    assert "3 plans: 2 accepted, 1 flagged." in shown.out
+    assert "3 of 3 plans have a remark: the two readings of the bed's curvature disagree." in shown.out
+    assert re.search(r"Flagged: e2 in e2: .*more than half\.\n", shown.out)
+    call("crop", "sheet", folder, "--progress", "quiet")
+    page = (folder / "derived" / "crops" / "sheet.html").read_text(encoding="utf-8")
+    assert page.count("Depth, a remark: The readings disagree.") == 3
+    assert page.count('data-doubtful="yes"') == 1
+    shown = call("crop", "explain", folder, "e1", "--out", folder / "steps.svg")
+    assert "Remark: The readings disagree." in shown.out
+    assert "Remark: The readings disagree." in (folder / "steps.svg").read_text(encoding="utf-8")
 
 
 def test_what_is_missing_is_said(folder):

@@ -7,8 +7,13 @@ import typer
 
 from semioscope.cli.options import ProgressOption, WorkersOption
 from semioscope.cli.saying import say, say_next
+from semioscope.plans.parts import PART_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from semioscope.cohort import Cohort
+    from semioscope.core.records import Event
     from semioscope.preprocess import CropPlan
 
 EXIT_PROBLEMS = 1
@@ -17,11 +22,22 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions
 
 CohortArgument = Annotated[Path, typer.Argument(help="Cohort folder.", metavar="COHORT")]
 EventsOption = Annotated[
-    list[str] | None, typer.Option("--event", help="Only this seizure; repeat it.", metavar="ID")
+    list[str] | None, typer.Option("--event", help="Only this event; repeat it.", metavar="ID")
+]
+TaskOption = Annotated[
+    str | None,
+    typer.Option(
+        "--task", help="Also the parts before and after seizures, if this task has a class of them.",
+        metavar="NAME",
+    ),
+]  # fmt: skip
+PartSecondsOption = Annotated[
+    float,
+    typer.Option("--part-seconds", help="How far such parts reach from their seizure.", metavar="N"),
 ]
 
 
-@app.command("plan", help="Find the crop of every seizure and write crops.tsv.")
+@app.command("plan", help="Find the crop of every event and write crops.tsv.")
 def plan(
     cohort: CohortArgument,
     cropper: Annotated[
@@ -41,6 +57,8 @@ def plan(
         bool, typer.Option("--no-check", help="Leave out the check whether depth crops cut the patient.")
     ] = False,
     event: EventsOption = None,
+    task: TaskOption = None,
+    part_seconds: PartSecondsOption = PART_SECONDS,
     workers: WorkersOption = 1,
     progress: ProgressOption = "auto",
 ) -> None:
@@ -48,11 +66,11 @@ def plan(
     from semioscope.cohort import read_cohort
     from semioscope.core.progress import make_progress
     from semioscope.preprocess.crop_finding import crop_method
-    from semioscope.preprocess.crop_plans import crop_events, make_crop_plans
+    from semioscope.preprocess.crop_plans import make_crop_plans
 
     display = make_progress(progress)
     read = read_cohort(cohort)
-    events = crop_events(read, event)
+    events = _events(read, event, task=task, part_seconds=part_seconds)
     eye = None
     if crop_method(cropper).needs_detector:
         from semioscope.networks.detectors import load_detector
@@ -68,9 +86,16 @@ def plan(
         print()
     say(_counts(done.plans, num_kept=done.num_kept))
     for flagged in done.flagged:
-        why = " ".join(filter(None, (flagged.depth_reason, flagged.box_reason)))
+        why = " ".join(filter(None, (flagged.depth_doubt, flagged.box_reason)))
         say(
             f"Flagged: {flagged.event_id} in {flagged.recording_id}: {why or 'no reason stands in crops.tsv.'}"
+        )
+    num_remarks = sum(bool(each.depth_remark) for each in done.plans)
+    if num_remarks:
+        say(
+            f"{num_remarks} of {_count(len(done.plans), 'plan')} {'has' if num_remarks == 1 else 'have'} a remark: "
+            "the two readings of the bed's curvature disagree. That alone flags no plan; semioscope crop explain "
+            "draws both."
         )
     for failure in done.failures:
         say(f"No plan: {failure.event_id} in {failure.recording_id}: {failure.message}")
@@ -83,10 +108,12 @@ def plan(
         raise typer.Exit(EXIT_PROBLEMS)
 
 
-@app.command("explain", help="Draw the depth crop of one seizure step by step.")
+@app.command("explain", help="Draw the depth crop of one event step by step.")
 def explain(
     cohort: CohortArgument,
-    event: Annotated[str, typer.Argument(help="Which seizure.", metavar="EVENT")],
+    event: Annotated[
+        str, typer.Argument(help="Which seizure, or which part (with --task).", metavar="EVENT")
+    ],
     recording: Annotated[
         str | None,
         typer.Option(help="Which recording of it [default: the first].", metavar="ID"),
@@ -97,12 +124,16 @@ def explain(
             help="Figure, .svg or .png [default: COHORT/derived/crops/depth-crop-EVENT.svg].", metavar="FILE"
         ),
     ] = None,
+    task: TaskOption = None,
+    part_seconds: PartSecondsOption = PART_SECONDS,
 ) -> None:
     """Draw what the depth crop measures and concludes."""
     from semioscope.cohort import read_cohort
     from semioscope.report.crop_pages import write_explanation
 
-    told = write_explanation(read_cohort(cohort), event, recording_id=recording, out=out)
+    read = read_cohort(cohort)
+    events = _events(read, [event], task=task, part_seconds=part_seconds, with_planned=True)
+    told = write_explanation(read, event, events, recording_id=recording, out=out)
     say(told.verdict)
     print(f"Wrote {told.path}.")
     say_next(f"semioscope crop sheet {cohort}")
@@ -115,6 +146,8 @@ def sheet(
         Path | None, typer.Option(help="Page [default: COHORT/derived/crops/sheet.html].", metavar="FILE")
     ] = None,
     event: EventsOption = None,
+    task: TaskOption = None,
+    part_seconds: PartSecondsOption = PART_SECONDS,
     progress: ProgressOption = "auto",
 ) -> None:
     """Make the contact sheet of the plans in crops.tsv."""
@@ -122,7 +155,9 @@ def sheet(
     from semioscope.core.progress import make_progress
     from semioscope.report.crop_pages import write_sheet
 
-    done = write_sheet(read_cohort(cohort), names=event, out=out, progress=make_progress(progress))
+    read = read_cohort(cohort)
+    events = _events(read, event, task=task, part_seconds=part_seconds, with_planned=True)
+    done = write_sheet(read, events, out=out, progress=make_progress(progress))
     for failure in done.failures:
         say(f"Not shown: {failure.event_id} in {failure.recording_id}: {failure.message}")
     for event_id, recording_id in done.unplanned:
@@ -140,14 +175,15 @@ def sheet(
 def apply(
     file: Annotated[Path, typer.Argument(help="The file that the sheet downloads.", metavar="FILE")],
     cohort: CohortArgument,
+    task: TaskOption = None,
+    part_seconds: PartSecondsOption = PART_SECONDS,
 ) -> None:
     """Apply decisions, all or none; what they say survives every later plan."""
     from semioscope.cohort import read_cohort
     from semioscope.preprocess.crop_decisions import apply_decisions
-    from semioscope.preprocess.crop_plans import crop_events
 
     read = read_cohort(cohort)
-    events = crop_events(read)
+    events = _events(read, None, task=task, part_seconds=part_seconds, with_planned=True)
     done = apply_decisions(read, events, file)
     for change in done.changes:
         say(change)
@@ -163,6 +199,41 @@ def apply(
         say_next(f"semioscope crop sheet {cohort}")
     else:
         say_next(f"semioscope cohort check {cohort}")
+
+
+def _events(
+    cohort: "Cohort",
+    names: "Sequence[str] | None",
+    *,
+    task: str | None,
+    part_seconds: float,
+    with_planned: bool = False,
+) -> "tuple[Event, ...]":
+    """Return the events that options ask for, and say what is to know of them.
+
+    Args:
+        cohort: The cohort.
+        names: Only these.
+        task: Its parts are among them.
+        part_seconds: How far parts reach.
+        with_planned: Without a task, parts that stand in ``crops.tsv`` are among them.
+    """
+    from semioscope.cohort import read_task
+    from semioscope.core.formats import CROPS
+    from semioscope.preprocess import read_crops
+    from semioscope.preprocess.crop_events import crop_events
+
+    table = cohort.folder / CROPS.file
+    found = crop_events(
+        cohort,
+        names,
+        task=None if task is None else read_task(task),
+        part_seconds=part_seconds,
+        planned=read_crops(table) if with_planned and table.exists() else (),
+    )
+    for note in found.notes:
+        say(note)
+    return found.events
 
 
 def _table(plans: "tuple[CropPlan, ...]") -> str:

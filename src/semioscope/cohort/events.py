@@ -56,6 +56,13 @@ class EventSelection:
         return self.events[len(self.events) - self.num_parts :]
 
     @property
+    def beside(self) -> tuple[Event, ...]:
+        """The seizures that have parts beside them: none without a class of parts, none that are of it themselves."""
+        if self.task.parts_index is None:
+            return ()
+        return tuple(event for event in self.seizures if event.y_true != self.task.parts_index)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """The problems and notes as sentences."""
         return (*map(str, self.problems), *self.notes)
@@ -91,8 +98,7 @@ def events_of(
     selection = seizures_of(cohort, task, min_duration_seconds=min_duration_seconds)
     if task.parts_index is None:
         return selection
-    beside = [event for event in selection.events if event.y_true != task.parts_index]
-    parts = part_events(cohort, beside, y_true=task.parts_index, part_seconds=part_seconds)
+    parts = part_events(cohort, selection.beside, y_true=task.parts_index, part_seconds=part_seconds)
     return replace(
         selection,
         events=(*selection.events, *parts.events),

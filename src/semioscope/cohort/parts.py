@@ -59,9 +59,9 @@ class PartEvents:
             )
             notes.append(f"{self.num_short} {plural} shorter than {MIN_PART_SECONDS:.2f} s, and dropped.")
         if self.num_absent:
-            times = "times a" if self.num_absent > 1 else "time a"
+            sides = "sides" if self.num_absent > 1 else "side"
             notes.append(
-                f"{self.num_absent} {times} recording leaves no room before or after a seizure for a part."
+                f"On {self.num_absent} {sides} of seizures their recording leaves no room for a part without one."
             )
         return tuple(notes)
 

@@ -144,6 +144,7 @@ CROPS = TableSchema(
         Column(name="depth_upper_intercept", kind="number"),
         Column(name="depth_reason"),
         Column(name="box_reason"),
+        Column(name="cropper"),
     ),
     subject=("event", "event_id"),
 )

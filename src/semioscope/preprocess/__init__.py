@@ -11,20 +11,9 @@ from semioscope.preprocess.box_quality import (
     true_box,
 )
 from semioscope.preprocess.cohorts import PreprocessReport, preprocess_cohort
-from semioscope.preprocess.crops import (
-    CROPPERS,
-    Cropper,
-    CropPlan,
-    Detection,
-    Detector,
-    EventDetector,
-    box_after_depth,
-    box_crop,
-    cropper,
-    merge_crops,
-    read_crops,
-    write_crops,
-)
+from semioscope.preprocess.crop_boxes import box_after_depth, box_crop
+from semioscope.preprocess.crop_finding import CROP_METHODS, NO_CROPS, CropMethod, crop_method
+from semioscope.preprocess.crops import CropPlan, merge_crops, read_crops, write_crops
 from semioscope.preprocess.depth_crop import DepthCropPlan, plan_depth_crop
 from semioscope.preprocess.depth_noise import NoiseFilter, denoised
 from semioscope.preprocess.depth_planes import DepthPlanes, PlaneCrop
@@ -38,18 +27,16 @@ from semioscope.preprocess.pictures import (
 )
 
 __all__ = [
-    "CROPPERS",
+    "CROP_METHODS",
+    "NO_CROPS",
     "BoxCropConfig",
     "BoxFinding",
+    "CropMethod",
     "CropPlan",
     "CropQuality",
     "CropQualitySummary",
-    "Cropper",
     "DepthCropPlan",
     "DepthPlanes",
-    "Detection",
-    "Detector",
-    "EventDetector",
     "NoiseFilter",
     "PictureConfig",
     "PlaneCrop",
@@ -59,8 +46,8 @@ __all__ = [
     "body_kept",
     "box_after_depth",
     "box_crop",
+    "crop_method",
     "crop_quality",
-    "cropper",
     "denoised",
     "find_box",
     "iou",

@@ -24,8 +24,9 @@ from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.core.records import EventView, Recording
 from semioscope.networks.detections import Detector, EventDetector
 from semioscope.preprocess.box_crop import BoxCropConfig
+from semioscope.preprocess.crop_boxes import BoxMaker, box_after_depth, box_crop, identity_crop, montage_crop
 from semioscope.preprocess.crop_frames import EventFrame, EventFrames, open_event, shown, spread_places
-from semioscope.preprocess.crops import CropPlan, box_after_depth, box_crop, cropper
+from semioscope.preprocess.crops import CropPlan
 from semioscope.preprocess.depth_crop import MOST_MISSING, DepthCropPlan, plan_depth_crop
 from semioscope.preprocess.depth_noise import denoised
 from semioscope.preprocess.depth_quality import CropCheck, check_crop
@@ -38,7 +39,8 @@ LOOK_AHEAD_SECONDS = 1.0
 LATER = "In later frame"
 """How the quality check begins what it says of a later frame."""
 
-
+BLACK = "The frame that the plan was made on is black."
+"""What is said of it, whatever is planned."""
 NUM_CHECKED = 5
 """So many frames of an event, evenly spread, are looked at by the quality check of a depth crop."""
 
@@ -49,23 +51,25 @@ class CropMethod:
 
     Args:
         uses_depth: Whether two planes are found in the depth first.
-        cropper: The entry of ``CROPPERS`` that gives the box; None keeps the recording's region.
-        needs_detector: Whether that entry looks at the picture with a detector.
+        box: Makes the box; None keeps the recording's region.
+        needs_detector: Whether the box needs the picture and a detector.
     """
 
-    uses_depth: bool
-    cropper: str | None
-    needs_detector: bool
+    uses_depth: bool = False
+    box: BoxMaker | None = None
+    needs_detector: bool = False
 
 
 CROP_METHODS: dict[str, CropMethod] = {
-    "depth_box": CropMethod(uses_depth=True, cropper="depth_box", needs_detector=True),
-    "depth": CropMethod(uses_depth=True, cropper=None, needs_detector=False),
-    "box": CropMethod(uses_depth=False, cropper="box", needs_detector=True),
-    "montage": CropMethod(uses_depth=False, cropper="montage", needs_detector=False),
-    "identity": CropMethod(uses_depth=False, cropper="identity", needs_detector=False),
+    "depth_box": CropMethod(
+        uses_depth=True, box=partial(box_crop, config=BoxCropConfig(margin=0.3)), needs_detector=True
+    ),
+    "depth": CropMethod(uses_depth=True),
+    "box": CropMethod(box=box_crop, needs_detector=True),
+    "montage": CropMethod(box=montage_crop),
+    "identity": CropMethod(box=identity_crop),
 }
-"""What can be planned; ``depth_box`` as in Karacsony 2022, ``box`` as in 2020."""
+"""What can be planned (``--cropper``); ``depth_box`` as in Karacsony 2022, ``box`` as in 2020."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +117,7 @@ class FirstFrame:
 
     Args:
         frame: None where none could be read.
-        reason: Why a person should look; empty where the event's very first frame serves.
+        reason: Why a person should look: a later frame, or a black one; empty where the very first frame serves.
     """
 
     frame: EventFrame | None
@@ -132,13 +136,14 @@ def first_frame(frames: EventFrames, *, with_depth: bool) -> FirstFrame:
     kind = "both infrared and depth" if with_depth else "a picture"
     for frame in frames.read(np.arange(near)):
         if frame.picture is not None and (frame.depth is not None or not with_depth):
-            if frame.index == 0:
-                return FirstFrame(frame=frame)
-            reason = (
-                f"The event's first frame does not have {kind}; the plan was made on the one "
-                f"{frame.time_seconds - frames.times_seconds[0]:.2f} s later."
-            )
-            return FirstFrame(frame=frame, reason=reason)
+            later = frame.time_seconds - frames.times_seconds[0]
+            reasons = [
+                f"The event's first frame does not have {kind}; the plan was made on the one {later:.2f} s later."
+                if frame.index
+                else "",
+                "" if frame.picture.any() else BLACK,
+            ]
+            return FirstFrame(frame=frame, reason=" ".join(filter(None, reasons)))
     return FirstFrame(frame=None, reason=f"No frame in the first second of the event has {kind}.")
 
 
@@ -183,9 +188,21 @@ def plan_crop(
         VideoError: If the recording cannot be read.
         CohortError: If it lacks what the method needs.
     """
+    plan = _plan(cohort, recording, event_id, view, choice, window)
+    return replace(plan, cropper=choice.method)
+
+
+def _plan(
+    cohort: Cohort,
+    recording: Recording,
+    event_id: str,
+    view: EventView,
+    choice: CropChoice,
+    window: GreyWindow | None,
+) -> CropPlan:
     method = crop_method(choice.method)
-    if method.cropper is not None and not method.needs_detector:
-        return cropper(method.cropper)(event_id, recording, None, None)
+    if method.box is not None and not method.needs_detector:
+        return method.box(event_id, recording, None, None)
     with open_event(cohort, recording, view.interval) as frames:
         if method.uses_depth:
             first, found = find_depth_crop(frames, check=choice.check)
@@ -200,9 +217,9 @@ def plan_crop(
     if found is not None and first.frame.depth is not None:
         _, picture = found.apply(denoised(first.frame.depth), picture)
         plan = found.row(event_id=event_id, recording_id=recording.recording_id)
-    if method.cropper is None:
+    if method.box is None:
         return plan
-    find = cropper(method.cropper) if choice.box is None else partial(box_crop, config=choice.box)
+    find = method.box if choice.box is None else partial(box_crop, config=choice.box)
     boxed = find(event_id, recording, shown(picture, window), choice.detector)
     if first.reason and found is None:
         boxed = replace(boxed, status="flagged", box_reason=f"{first.reason} {boxed.box_reason}".strip())
@@ -216,7 +233,11 @@ def _later_depth(frames: EventFrames) -> list[UInt16[np.ndarray, "height width"]
 
 def _doubts(check: CropCheck, plan: DepthCropPlan) -> list[str]:
     """Return what the quality check says and the plan does not say itself; of later frames only the first."""
-    first = [reason for reason in check.reasons if not reason.startswith(LATER)]
+    first = [
+        reason
+        for reason in check.reasons
+        if not reason.startswith(LATER) and not reason.endswith("is black.")
+    ]
     later = [reason for reason in check.reasons if reason.startswith(LATER)]
     if plan.missing_fraction > MOST_MISSING:
         first = [reason for reason in first if "of the depth is missing" not in reason]

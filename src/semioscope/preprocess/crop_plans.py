@@ -4,13 +4,13 @@ A recording that cannot be read is listed and the others go on. What a person wr
 overwritten.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from semioscope.cohort import Cohort
-from semioscope.core.errors import CohortError, SemioscopeError, StoreError, unknown_name
+from semioscope.core.errors import CohortError, SemioscopeError, StoreError
 from semioscope.core.files import digest
 from semioscope.core.formats import CROPS
 from semioscope.core.locks import locked
@@ -56,31 +56,6 @@ class CropPlanning:
     def flagged(self) -> tuple[CropPlan, ...]:
         """The plans that wait for a person."""
         return tuple(plan for plan in self.plans if plan.status == "flagged")
-
-
-def crop_events(cohort: Cohort, names: Sequence[str] | None = None) -> tuple[Event, ...]:
-    """Return the seizures of a cohort as events to plan crops for, without the views that are not used.
-
-    Args:
-        cohort: The cohort.
-        names: Only these; None for all.
-
-    Raises:
-        CohortError: If one of the names is none of a seizure.
-    """
-    events = {
-        seizure.seizure_id: Event(
-            event_id=seizure.seizure_id,
-            patient_id=seizure.patient_id,
-            y_true=None,
-            views=tuple(view for view in seizure.views if view.use != "no"),
-        )
-        for seizure in cohort.seizures
-    }
-    for name in names or ():
-        if name not in events:
-            raise CohortError(unknown_name("event", name, events))
-    return tuple(event for name, event in events.items() if event.views and (not names or name in names))
 
 
 def make_crop_plans(
@@ -212,7 +187,25 @@ def ensure_crops(
                 )  # fmt: skip
                 done = replace(done, notes=tuple(getattr(detector, "notes", ())))
     plans = tuple(plan for plan in _standing(path) if _key(plan) in keys)
-    return replace(done, plans=plans, num_kept=sum(plan.origin == "manual" for plan in plans))
+    return replace(
+        done,
+        plans=plans,
+        num_kept=sum(plan.origin == "manual" for plan in plans),
+        notes=(*done.notes, *_of_other_croppers(plans, method)),
+    )
+
+
+def _of_other_croppers(plans: Iterable[CropPlan], method: str) -> list[str]:
+    """Return what to know of automatic rows that another method made."""
+    others = [plan.cropper for plan in plans if plan.origin == "auto" and plan.cropper not in ("", method)]
+    if not others:
+        return []
+    rows = "1 row" if len(others) == 1 else f"{len(others)} rows"
+    return [
+        f"{rows} of {CROPS.file} made by the cropper {' and '.join(sorted(set(others)))} instead of {method} "
+        f"{'is' if len(others) == 1 else 'are'} used as written. semioscope crop plan --cropper {method} makes them "
+        "anew."
+    ]
 
 
 def _without_plan(events: Iterable[Event], path: Path) -> list[Event]:

@@ -13,8 +13,8 @@ Positions are whole pixels from 0, depth is in millimetres, 0 is missing and has
 References:
     Karácsony et al. (2022), Algorithm 1; as in the paper: the signed curvatures are compared, sigma is the
     spread of the depth itself (not of what the fit leaves). What the paper leaves open is flagged for a
-    person: little depth, curvatures whose sizes say something else than their signed values, planes between
-    which next to nothing lies. A flag never changes the planes.
+    person: little depth, planes between which next to nothing lies. Curvatures whose sizes say something else
+    than their signed values are remarked (see ``docs/depth-crop.md``). Neither ever changes the planes.
 """
 
 import math
@@ -28,7 +28,7 @@ from jaxtyping import Bool, UInt8, UInt16
 
 from semioscope.core.errors import VideoError
 from semioscope.core.records import Region
-from semioscope.preprocess.crops import CropPlan
+from semioscope.preprocess.crops import REMARK, CropPlan
 from semioscope.preprocess.depth_fit import Parabola, extremes, fit_line, fit_parabola, population_variance
 from semioscope.preprocess.depth_planes import Axis, DepthPlanes, PlaneCrop
 
@@ -76,6 +76,7 @@ class DepthCropPlan:
         planes: Step 5: what is kept lies between them; None leaves everything uncropped.
         kept_fraction: Share of the pixels of the frame between the planes, in [0, 1]; 1 without planes.
         reason: Why a person should look at the plan; empty if there is no reason.
+        remark: What to know of it that is no reason to flag it: that the two readings of step 2 disagree.
     """
 
     height: int
@@ -97,6 +98,7 @@ class DepthCropPlan:
     planes: DepthPlanes | None = None
     kept_fraction: float = 1.0
     reason: str = ""
+    remark: str = ""
 
     @property
     def status(self) -> Literal["accepted", "flagged"]:
@@ -142,7 +144,7 @@ class DepthCropPlan:
             box=box,
             status=self.status,
             planes=self.planes,
-            depth_reason=self.reason,
+            depth_reason=f"{self.reason} {REMARK}{self.remark}".strip() if self.remark else self.reason,
         )
 
     def _check(self, depth: UInt16[np.ndarray, "*frames height width"]) -> None:
@@ -200,9 +202,9 @@ def plan_depth_crop(depth_frame: UInt16[np.ndarray, "height width"]) -> DepthCro
         loc_source=loc_source,
     )
     if plan.readings_disagree:
-        plan = _flagged(
+        plan = replace(
             plan,
-            f"The signed curvatures say that the bed lies along {axis}, their sizes say along {absolute_axis}.",
+            remark=f"The signed curvatures say that the bed lies along {axis}, their sizes along {absolute_axis}.",
         )
 
     line = depth_frame[loc] if axis == "x" else depth_frame[:, loc]  # step 4

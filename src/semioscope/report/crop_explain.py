@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
+from semioscope.preprocess.crops import REMARK
 from semioscope.preprocess.depth_crop import LOC_SOURCES, NUM_SIGMAS, DepthCropPlan
 from semioscope.preprocess.depth_noise import denoised
 from semioscope.report.crop_panels import (
@@ -132,11 +133,13 @@ def _two_lines(text: str) -> list[str]:
 
 def _words(plan: DepthCropPlan) -> tuple[str, str]:
     """Return what a person should know first, and what the algorithm found, each as a line."""
+    remark = f" {REMARK}{plan.remark}" if plan.remark else ""
     if plan.status == "flagged":
-        verdict = f"Please look at it: {plan.reason}"
+        verdict = f"Please look at it: {plan.reason}{remark}"
     else:
         verdict = (
-            "The numbers raise no doubt. See below that the patient is whole and what stood in front is gone."
+            f"The numbers raise no doubt.{remark} See below that the patient is whole and what stood in front is "
+            "gone."
         )
     if plan.axis is None or plan.loc_source is None:
         return verdict, "Which way the bed lies could not be found, so nothing is cropped."

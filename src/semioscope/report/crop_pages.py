@@ -1,5 +1,6 @@
 """The two things to look at before crops are used: the sheet of all plans, and the steps of one."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,10 +9,10 @@ from semioscope.core.errors import CohortError, ConfigError, VideoError, unknown
 from semioscope.core.files import write_bytes, write_text
 from semioscope.core.formats import CROPS
 from semioscope.core.progress import Progress
+from semioscope.core.records import Event
 from semioscope.preprocess.crop_finding import find_depth_crop
 from semioscope.preprocess.crop_frames import open_event
-from semioscope.preprocess.crop_plans import crop_events
-from semioscope.preprocess.crops import read_crops
+from semioscope.preprocess.crops import REMARK, read_crops
 from semioscope.report.contact_sheet import ContactSheet, write_contact_sheet
 from semioscope.report.crop_explain import explain_figure, explain_png
 
@@ -29,8 +30,8 @@ class Explanation:
 
 def write_sheet(
     cohort: Cohort,
+    events: Iterable[Event],
     *,
-    names: list[str] | None = None,
     out: Path | None = None,
     progress: Progress | None = None,
 ) -> ContactSheet:
@@ -38,15 +39,14 @@ def write_sheet(
 
     Args:
         cohort: The cohort.
-        names: Only these seizures; None for all.
+        events: Which to show, as ``crop_events`` gives them.
         out: The page; None: ``derived/crops/sheet.html`` in the cohort.
         progress: Where it is reported.
 
     Raises:
-        CohortError: If there is no ``crops.tsv``, it is not valid, or a seizure does not exist.
+        CohortError: If there is no ``crops.tsv``, or it is not valid.
         StoreError: If the page cannot be written.
     """
-    events = crop_events(cohort, names)
     table = cohort.folder / CROPS.file
     if not table.exists():
         msg = f"{CROPS.file} must exist before a sheet is made of it. Run semioscope crop plan {cohort.folder} first."
@@ -58,6 +58,7 @@ def write_sheet(
 def write_explanation(
     cohort: Cohort,
     event_id: str,
+    events: Iterable[Event],
     *,
     recording_id: str | None = None,
     out: Path | None = None,
@@ -67,13 +68,14 @@ def write_explanation(
 
     Args:
         cohort: The cohort.
-        event_id: Which seizure.
+        event_id: Which event.
+        events: Those of the cohort, as ``crop_events`` gives them.
         recording_id: In which recording; None: the first that has depth.
         out: ``.svg`` or ``.png``; None: ``derived/crops/depth-crop-EVENT.svg`` in the cohort.
         check: Whether it is checked that the patient is not cut, as for a plan.
 
     Raises:
-        CohortError: If there is no such event, or it has no recording with depth.
+        CohortError: If the event has no recording with depth.
         ConfigError: If the file has another suffix.
         VideoError: If the streams cannot be read.
     """
@@ -81,8 +83,9 @@ def write_explanation(
     if path.suffix not in (".svg", ".png"):
         msg = f"The figure must be a .svg or a .png file, got {path.name}. Give it another name."
         raise ConfigError(msg)
-    (event,) = crop_events(cohort, [event_id]) or (None,)
-    views = {view.recording_id: view for view in event.views} if event is not None else {}
+    views = {
+        view.recording_id: view for event in events for view in event.views if event.event_id == event_id
+    }
     if recording_id is not None and recording_id not in views:
         raise CohortError(unknown_name(f"recording of event {event_id}", recording_id, views))
     with_depth = [
@@ -110,5 +113,7 @@ def write_explanation(
     found = "Nothing is cropped." if plan.planes is None else (
         f"{100 * plan.kept_fraction:.0f} % of the picture lies between the planes."
     )  # fmt: skip
-    doubt = f" Flagged: {plan.reason}" if plan.reason else ""
-    return Explanation(path=path, verdict=f"{subject}: {plan.status}. {found}{doubt}")
+    said = [f"{subject}: {plan.status}. {found}"]
+    said += [f"Flagged: {plan.reason}"] if plan.reason else []
+    said += [f"{REMARK}{plan.remark}"] if plan.remark else []
+    return Explanation(path=path, verdict=" ".join(said))

@@ -153,7 +153,7 @@ def test_what_is_dropped_is_told(cohort_of):
     assert [event.event_id for event in selection.parts] == ["s1-post", "s2-pre"]
     assert selection.warnings == (
         "1 part before or after a seizure was shorter than 0.33 s, and dropped.",
-        "1 time a recording leaves no room before or after a seizure for a part.",
+        "On 1 side of seizures their recording leaves no room for a part without one.",
     )
 
 

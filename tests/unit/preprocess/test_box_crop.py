@@ -9,13 +9,12 @@ from semioscope.core.errors import ConfigError
 from semioscope.core.records import Recording, Region
 from semioscope.networks import Detection, read_recorded, write_recorded
 from semioscope.preprocess import (
-    CROPPERS,
     BoxCropConfig,
     CropPlan,
     DepthPlanes,
     box_after_depth,
     box_crop,
-    cropper,
+    crop_method,
     find_box,
     merged_box,
     read_crops,
@@ -149,13 +148,13 @@ def test_a_box_that_was_cut_at_the_edge_is_told():
 def test_the_two_margins_are_croppers():
     detector = Fixed(seen("bed"), seen("person"))
     for name, margin in (("box", 0.2), ("depth_box", 0.3)):
-        plan = cropper(name)("e1", recording(), PICTURE, detector)
+        plan = crop_method(name).box("e1", recording(), PICTURE, detector)
         assert close(plan.box, widened(MERGED, margin))
     for name in ("box", "depth_box"):
         with pytest.raises(ConfigError, match=r"cropper box needs a detector \(event e1\)"):
-            CROPPERS[name]("e1", recording(), PICTURE, None)
+            crop_method(name).box("e1", recording(), PICTURE, None)
         with pytest.raises(ConfigError, match="needs the picture of the event's first frame"):
-            CROPPERS[name]("e1", recording(), None, detector)
+            crop_method(name).box("e1", recording(), None, detector)
 
 
 def test_the_detector_sees_the_recordings_part_and_the_box_stays_in_it():

@@ -11,7 +11,7 @@ from semioscope.core.records import EventView, Patient, Recording, Region, Seizu
 from semioscope.preprocess import CropPlan, DepthPlanes, read_crops, write_crops
 from semioscope.preprocess.crop_decision_file import CHOICES, read_decisions
 from semioscope.preprocess.crop_decisions import apply_decisions, decided, plan_digest, view_digest
-from semioscope.preprocess.crop_plans import crop_events
+from semioscope.preprocess.crop_events import crop_events
 
 PLANES = DepthPlanes(
     axis="x", lower_slope=0.5, lower_intercept=900.0, upper_slope=0.5, upper_intercept=1800.0
@@ -57,7 +57,7 @@ def plan(name, *, box=None, **more):
 
 def row(cohort, name, decision, **more):
     (found,) = [each for each in read_crops(cohort.folder / "crops.tsv") if each.event_id == name]
-    (event,) = crop_events(cohort, [name])
+    (event,) = crop_events(cohort, [name]).events
     return {
         "event_id": name, "recording_id": name, "decision": decision, "plan": plan_digest(found),
         "view": view_digest(cohort.recordings[name], name, event.views[0]),
@@ -74,7 +74,7 @@ def file(cohort, rows, **more):
 
 
 def apply(cohort, rows, **more):
-    return apply_decisions(cohort, crop_events(cohort), file(cohort, rows, **more))
+    return apply_decisions(cohort, crop_events(cohort).events, file(cohort, rows, **more))
 
 
 def refused(cohort, rows, match, **more):
@@ -177,11 +177,11 @@ def test_labels_may_change_but_times_may_not(cohort):
     good = row(cohort, "e1", "accept")
     named = replace(cohort, patients=(Patient(patient_id="p1", labels={"syndrome": "FLE"}),))
     assert named.hash != cohort.hash
-    assert len(apply_decisions(named, crop_events(named), file(cohort, [good])).changes) == 1
+    assert len(apply_decisions(named, crop_events(named).events, file(cohort, [good])).changes) == 1
     view = replace(cohort.seizures[0].views[0], onset_seconds=2.0)
     moved = replace(cohort, seizures=(replace(cohort.seizures[0], views=(view,)),), annotations=())
     with pytest.raises(CohortError, match="times and files have changed since: none of its 1 decisions fits"):
-        apply_decisions(moved, crop_events(moved), file(cohort, [good]))
+        apply_decisions(moved, crop_events(moved).events, file(cohort, [good]))
 
 
 def test_a_file_of_another_cohort(cohort):
@@ -210,7 +210,7 @@ def test_damaged_files(cohort, tmp_path, text, match):
     path.write_bytes(text.encode("latin-1"))
     before = (cohort.folder / "crops.tsv").read_bytes()
     with pytest.raises(CohortError, match=match):
-        apply_decisions(cohort, crop_events(cohort), path)
+        apply_decisions(cohort, crop_events(cohort).events, path)
     assert (cohort.folder / "crops.tsv").read_bytes() == before
 
 
@@ -222,7 +222,7 @@ def test_absent_files(cohort, tmp_path):
     path = file(cohort, [row(cohort, "e1", "accept")])
     (cohort.folder / "crops.tsv").unlink()
     with pytest.raises(CohortError, match=r"crops.tsv must exist before decisions.*semioscope crop plan"):
-        apply_decisions(cohort, crop_events(cohort), path)
+        apply_decisions(cohort, crop_events(cohort).events, path)
 
 
 def test_no_decisions_change_nothing(cohort):

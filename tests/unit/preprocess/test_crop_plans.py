@@ -4,21 +4,22 @@ import numpy as np
 import pytest
 from depth_cohort import HEIGHT, OFFSET, ONSET, WIDTH, tiny_depth_cohort
 
+from semioscope.cohort import TASKS, events_of
 from semioscope.core.errors import CohortError, ConfigError
 from semioscope.core.records import EventView, Region
+from semioscope.networks import Detection, read_recorded, write_recorded
 from semioscope.preprocess import (
-    CROPPERS,
     BoxCropConfig,
     CropPlan,
     DepthPlanes,
-    Detection,
     plan_depth_crop,
     read_crops,
     write_crops,
 )
+from semioscope.preprocess.crop_events import crop_events
 from semioscope.preprocess.crop_finding import CROP_METHODS, crop_method, find_depth_crop, first_frame
 from semioscope.preprocess.crop_frames import open_event
-from semioscope.preprocess.crop_plans import crop_events, make_crop_plans
+from semioscope.preprocess.crop_plans import make_crop_plans
 from semioscope.preprocess.depth_noise import denoised
 
 BOX = Region(x=0.25, y=0.25, width=0.5, height=0.5)
@@ -46,7 +47,7 @@ def cohort(shared, tmp_path):
 
 def plan_all(cohort, *, names=None, check=False, **options):
     """Plan without the quality check, which knows other scenes than these."""
-    return make_crop_plans(cohort, crop_events(cohort, names), check=check, **options)
+    return make_crop_plans(cohort, crop_events(cohort, names).events, check=check, **options)
 
 
 class Seeing:
@@ -69,7 +70,7 @@ def boxes(monkeypatch):
         return CropPlan(event_id=event_id, recording_id=recording.recording_id, box=BOX)
 
     for name in ("box", "depth_box"):
-        monkeypatch.setitem(CROPPERS, name, boxed)
+        monkeypatch.setitem(CROP_METHODS, name, replace(CROP_METHODS[name], box=boxed))
 
 
 def test_depth_plans_are_those_of_the_first_frame(cohort):
@@ -129,7 +130,7 @@ def test_nothing_is_written_where_nothing_was_planned(cohort):
 
 
 def test_one_bad_event_of_a_recording(cohort):
-    (event,) = crop_events(cohort, ["e1"])
+    (event,) = crop_events(cohort, ["e1"]).events
     late = EventView(recording_id="e1", onset_seconds=50.0, offset_seconds=60.0)
     done = make_crop_plans(
         cohort, [event, replace(event, event_id="late", views=(late,))], method="depth", check=False
@@ -145,7 +146,7 @@ def test_every_method_makes_plans(cohort, boxes, method):
     own = replace(cohort, recordings=with_region)
     done = plan_all(own, method=method, detector=Seeing())
     assert done.failures == ()
-    assert len(done.plans) == 3
+    assert [plan.cropper for plan in done.plans] == [method] * 3
     chosen = crop_method(method)
     assert (done.plans[0].planes is not None) == chosen.uses_depth
     assert (done.plans[0].box == BOX) == chosen.needs_detector
@@ -189,7 +190,7 @@ def test_a_frame_without_depth_is_passed_over_and_flagged(shared, tmp_path):
     )
     late = replace(shared, folder=tmp_path, recordings={"e1": replace(recording, depth_offset_seconds=1.6)})
     (tmp_path / "videos").symlink_to(shared.folder / "videos")
-    (event,) = crop_events(shared, ["e1"])
+    (event,) = crop_events(shared, ["e1"]).events
     (plan,) = make_crop_plans(late, [event], method="depth").plans
     assert (plan.status, plan.planes, plan.box) == ("flagged", None, None)
     assert plan.depth_reason == "No frame in the first second of the event has both infrared and depth."
@@ -251,12 +252,140 @@ def test_the_box_of_a_real_detector(cohort):
     assert own.plans[0].box.width == pytest.approx(0.4)
 
 
+BED = Detection(label="bed", score=0.9, box=Region(x=0.3, y=0.3, width=0.4, height=0.4))
+PERSON = Detection(label="person", score=0.8, box=Region(x=0.4, y=0.4, width=0.1, height=0.1))
+
+
+@pytest.mark.parametrize("method", ["box", "depth_box"])
+@pytest.mark.parametrize(
+    ("found", "status", "said"),
+    [
+        ([PERSON], "flagged", "No bed with a score of at least 0.7. The box around person alone is offered."),
+        ([BED], "flagged", "No person with a score of at least 0.7. The box around bed alone is offered."),
+        ([], "flagged", "No bed with a score of at least 0.7. No person with a score of at least 0.7."),
+        ([BED, PERSON, PERSON], "accepted", "2 of person found; the best score (0.80) is used."),
+        ([BED, PERSON], "accepted", ""),
+    ],
+)
+def test_what_is_seen_of_bed_and_persons_is_told(cohort, tmp_path, method, found, status, said):
+    write_recorded(tmp_path / "seen.json", {("e1", "e1"): found})
+    detector = read_recorded(tmp_path / "seen.json")
+    (plan,) = plan_all(cohort, names=["e1"], method=method, detector=detector).plans
+    assert (plan.status, plan.box_reason) == (status, said)
+    assert (plan.box is None) == (not found)
+
+
+@pytest.mark.parametrize(
+    ("box", "status", "said"),
+    [
+        ("1.1, 0.1, 1.4, 0.4", "flagged", "No person with a score of at least 0.7."),
+        (
+            "0.9, 0.1, 1.4, 0.4",
+            "accepted",
+            "The box of person reached out of the picture and was cut at its edge.",
+        ),
+    ],
+)
+def test_a_box_outside_of_the_picture_is_told(cohort, tmp_path, box, status, said):
+    file = tmp_path / "seen.json"
+    file.write_text(
+        '{"schema_version": 1, "detections": {"e1": {"e1": [{"label": "bed", "score": 0.9, "box": [0, 0, 1, 1]}, '
+        f'{{"label": "person", "score": 0.9, "box": [{box}]}}]}}}}}}'
+    )
+    (plan,) = plan_all(cohort, names=["e1"], method="box", detector=read_recorded(file)).plans
+    assert plan.status == status
+    assert plan.box_reason.startswith(said)
+    table = cohort.folder / "crops.tsv"
+    table.write_text(table.read_text().replace("\t1.0\t1.0\t", "\t1.5\t1.0\t"))
+    with pytest.raises(CohortError, match=r"crops.tsv row 2 \(event e1\).*inside the picture"):
+        plan_all(cohort, names=["e1"], method="box", detector=read_recorded(file))
+
+
+@pytest.mark.parametrize("method", ["box", "depth", "depth_box"])
+def test_a_black_first_frame_is_flagged_whatever_is_planned(tmp_path, method):
+    def black(name, infrared, depth):
+        infrared[:5] = 0  # the event begins with frame 4
+
+    dark = tiny_depth_cohort(tmp_path / "dark", ["e1"], change=black)
+    write_recorded(tmp_path / "seen.json", {("e1", "e1"): [BED, PERSON]})
+    for check in (False, True):
+        (plan,) = plan_all(
+            dark, method=method, detector=read_recorded(tmp_path / "seen.json"), check=check
+        ).plans
+        assert plan.status == "flagged"
+        said = plan.box_reason if method == "box" else plan.depth_reason
+        assert said.count("black") == 1
+        assert said.startswith("The frame that the plan was made on is black.")
+
+
+def test_readings_that_disagree_are_a_remark(cohort, monkeypatch):
+    from semioscope.preprocess import crop_finding
+
+    def bent(depth):
+        return replace(plan_depth_crop(depth), remark="The readings disagree.")
+
+    monkeypatch.setattr(crop_finding, "plan_depth_crop", bent)
+    done = plan_all(cohort, names=["e1", "e2"], method="depth")
+    assert [plan.status for plan in done.plans] == ["accepted", "flagged"]
+    assert done.plans[0].depth_reason == "Remark: The readings disagree."
+    assert done.plans[1].depth_reason.endswith("more than half. Remark: The readings disagree.")
+    assert done.plans[0].accepted_planes is not None
+
+
+TASK = TASKS["fle-vs-tle-vs-nonepileptic"]
+
+
+@pytest.fixture
+def roomy(cohort):
+    """The cohort with seizures that leave room before them; after them there is none."""
+    seizures = []
+    for seizure in cohort.seizures:
+        view = replace(seizure.views[0], onset_seconds=0.9)
+        seizures.append(replace(seizure, views=(view,)))
+    return replace(cohort, seizures=tuple(seizures), annotations=())
+
+
+def test_parts_are_events_of_a_task_that_has_a_class_of_them(roomy):
+    found = crop_events(roomy, task=TASK)
+    assert [event.event_id for event in found.events] == [
+        "e1", "e2", "e3", "e1-pre", "e2-pre", "e3-pre",
+    ]  # fmt: skip
+    assert found.events == crop_events(roomy).events + tuple(
+        replace(part, y_true=None) for part in events_of(roomy, TASK).parts
+    )
+    assert found.notes == ("On 3 sides of seizures their recording leaves no room for a part without one.",)
+    assert crop_events(roomy, task=TASKS["fle-vs-tle"]) == crop_events(roomy)
+    (near,) = crop_events(roomy, ["e1-pre"], task=TASK, part_seconds=0.5).events
+    assert (near.views[0].onset_seconds, near.views[0].offset_seconds) == pytest.approx((0.4, 0.8))
+
+
+def test_parts_are_planned_like_seizures(roomy):
+    events = crop_events(roomy, task=TASK).events
+    done = make_crop_plans(roomy, events, method="depth", check=False)
+    assert len(done.plans) == 6
+    part = next(plan for plan in done.plans if plan.event_id == "e1-pre")
+    view = next(event for event in events if event.event_id == "e1-pre").views[0]
+    with open_event(roomy, roomy.recordings["e1"], view.interval) as frames:
+        frame = next(frames.read(np.array([0])))
+    assert frame.time_seconds == 0
+    assert part.planes == plan_depth_crop(denoised(frame.depth)).planes
+
+
+def test_without_a_task_parts_that_have_a_plan_are_events(roomy):
+    rows = [CropPlan(event_id=name, recording_id="e2", box=BOX) for name in ("e2-pre", "gone", "e3")]
+    found = crop_events(roomy, planned=rows)
+    assert [event.event_id for event in found.events] == ["e1", "e2", "e3", "e2-pre"]
+    assert [event.event_id for event in crop_events(roomy, ["e2-pre"], planned=rows).events] == ["e2-pre"]
+    with pytest.raises(CohortError, match=r"Unknown event 'e1-pre'.*are events of a --task that has a class"):
+        crop_events(roomy, ["e1-pre"], planned=rows)
+
+
 def test_events_are_the_seizures_that_are_used(cohort):
-    assert [event.event_id for event in crop_events(cohort)] == ["e1", "e2", "e3"]
+    assert [event.event_id for event in crop_events(cohort).events] == ["e1", "e2", "e3"]
     unused = replace(cohort.seizures[0].views[0], use="no")
     fewer = replace(cohort, seizures=(replace(cohort.seizures[0], views=(unused,)), *cohort.seizures[1:]))
-    assert [event.event_id for event in crop_events(fewer)] == ["e2", "e3"]
-    (event,) = crop_events(cohort, ["e3"])
+    assert [event.event_id for event in crop_events(fewer).events] == ["e2", "e3"]
+    (event,) = crop_events(cohort, ["e3"]).events
     assert (event.views[0].onset_seconds, event.views[0].offset_seconds) == (ONSET, OFFSET)
     with pytest.raises(CohortError, match=r"Unknown event 'e9'"):
         crop_events(cohort, ["e9"])

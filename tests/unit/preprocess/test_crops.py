@@ -5,13 +5,12 @@ from hypothesis import strategies as st
 
 from semioscope.core.errors import CohortError, ConfigError
 from semioscope.core.records import Recording, Region
+from semioscope.networks import Detection, Detector
 from semioscope.preprocess import (
-    CROPPERS,
+    CROP_METHODS,
     CropPlan,
     DepthPlanes,
-    Detection,
-    Detector,
-    cropper,
+    crop_method,
     merge_crops,
     read_crops,
     write_crops,
@@ -36,20 +35,22 @@ class Everywhere:
         return [Detection(label=label, score=0.9, box=WHOLE) for label in ("bed", "person")]
 
 
-@pytest.mark.parametrize("name", CROPPERS)
-def test_every_cropper_gives_an_accepted_plan(name):
-    made = cropper(name)("e1", recording(region=BOX), np.zeros((9, 16, 3), np.uint8), Everywhere())
+@pytest.mark.parametrize("name", [name for name, method in CROP_METHODS.items() if method.box is not None])
+def test_every_box_is_an_accepted_plan(name):
+    made = crop_method(name).box("e1", recording(region=BOX), np.zeros((9, 16, 3), np.uint8), Everywhere())
     assert (made.event_id, made.recording_id, made.origin, made.status) == ("e1", "r1", "auto", "accepted")
 
 
 def test_identity_and_montage():
-    assert cropper("identity")("e1", recording(region=BOX), None, None).region_of(recording()) == WHOLE
-    assert cropper("montage")("e1", recording(region=BOX), None, None).box == BOX
-    assert cropper("montage")("e1", recording(blank=BOX), None, None).box is None
+    assert (
+        crop_method("identity").box("e1", recording(region=BOX), None, None).region_of(recording()) == WHOLE
+    )
+    assert crop_method("montage").box("e1", recording(region=BOX), None, None).box == BOX
+    assert crop_method("montage").box("e1", recording(blank=BOX), None, None).box is None
     with pytest.raises(CohortError, match="recording r1 must have a region or a blank"):
-        cropper("montage")("e1", recording(), None, None)
+        crop_method("montage").box("e1", recording(), None, None)
     with pytest.raises(ConfigError, match=r"Unknown cropper 'montag'. Did you mean montage"):
-        cropper("montag")
+        crop_method("montag")
 
 
 @pytest.mark.parametrize(("status", "expected"), [("accepted", BOX), ("flagged", WHOLE), ("rejected", WHOLE)])
@@ -113,6 +114,29 @@ def test_planes_by_hand_survive_and_old_tables_read(tmp_path):
     )
     write_crops(path, [plan("e1"), plan("e2")])
     assert [(p.origin, p.accepted_planes) for p in read_crops(path)] == [("manual", planes), ("auto", None)]
+
+
+def test_which_cropper_made_a_row_is_kept(tmp_path):
+    path = tmp_path / "crops.tsv"
+    header = "event_id\trecording_id\tleft\ttop\tright\tbottom\torigin\tstatus"
+    path.write_text(f"{header}\ne1\tr1\t0\t0\t1\t1\tauto\taccepted\n")
+    (old,) = read_crops(path)
+    assert old.cropper == ""
+    write_crops(path, [plan("e2", cropper="depth_box")])
+    assert [row.cropper for row in read_crops(path)] == ["", "depth_box"]
+    assert path.read_text().splitlines()[0].endswith("\tcropper")
+
+
+def test_a_remark_about_depth_is_no_doubt(tmp_path):
+    both = plan("e1", status="flagged", depth_reason="Little depth. Remark: The readings disagree.")
+    alone = plan("e2", depth_reason="Remark: The readings disagree.")
+    assert (both.depth_doubt, both.depth_remark) == ("Little depth.", "The readings disagree.")
+    assert (alone.depth_doubt, alone.depth_remark) == ("", "The readings disagree.")
+    assert (plan(depth_reason="Little depth.").depth_doubt, plan().depth_remark) == ("Little depth.", "")
+    write_crops(tmp_path / "crops.tsv", [both, alone])
+    assert [row.depth_reason for row in read_crops(tmp_path / "crops.tsv")] == [
+        both.depth_reason, alone.depth_reason,
+    ]  # fmt: skip
 
 
 def test_faulty_planes_are_named(tmp_path):

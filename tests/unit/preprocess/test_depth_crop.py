@@ -209,7 +209,11 @@ def test_both_readings_of_the_curvature(x_bend, y_bend, axis, absolute_axis):
     plan = plan_depth_crop(frame)
     assert (plan.axis, plan.absolute_axis) == (axis, absolute_axis)
     assert plan.readings_disagree == (axis != absolute_axis)
-    assert ("their sizes say along" in plan.reason) == plan.readings_disagree
+    assert ("their sizes along" in plan.remark) == plan.readings_disagree
+    assert "their sizes" not in plan.reason  # it is told, but flags nothing
+    row = plan.row(event_id="e1", recording_id="r1")
+    assert (row.depth_doubt, row.depth_remark) == (plan.reason, plan.remark)
+    assert row.status == plan.status == ("flagged" if plan.reason else "accepted")
 
 
 class TestFlags:

@@ -13,7 +13,8 @@ from semioscope.core.records import Region
 from semioscope.networks import Detection
 from semioscope.networks.detector_recorded import write_recorded
 from semioscope.preprocess import CropPlan, crop_plans, read_crops, write_crops
-from semioscope.preprocess.crop_plans import crop_events, ensure_crops
+from semioscope.preprocess.crop_events import crop_events
+from semioscope.preprocess.crop_plans import ensure_crops
 from semioscope.preprocess.crops import LOCKS
 
 BOX = Region(x=0.25, y=0.25, width=0.5, height=0.5)
@@ -51,7 +52,7 @@ def opened(monkeypatch):
 
 
 def ensure(cohort, names=None, *, method="depth", **options):
-    return ensure_crops(cohort, crop_events(cohort, names), method=method, check=False, **options)
+    return ensure_crops(cohort, crop_events(cohort, names).events, method=method, check=False, **options)
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_only_what_is_missing_is_planned(cohort, opened):
 
 
 def test_of_an_event_only_the_views_without_a_row(cohort, opened):
-    (event,) = crop_events(cohort, ["e1"])
+    (event,) = crop_events(cohort, ["e1"]).events
     both = replace(event, views=(*event.views, replace(event.views[0], recording_id="e2")))
     ensure(cohort, ["e1"])
     done = ensure_crops(cohort, [both], method="depth", check=False)
@@ -126,6 +127,17 @@ def test_notes_of_the_detector_are_told(cohort, recorded):
     assert (plan.status, plan.box_reason) == (
         "flagged", "No person with a score of at least 0.7. The box around bed alone is offered.",
     )  # fmt: skip
+
+
+def test_rows_of_another_cropper_stay_and_are_told(cohort, recorded):
+    write_crops(cohort.folder / "crops.tsv", [CropPlan(event_id="e2", recording_id="e2", box=BOX)])
+    ensure(cohort, ["e1"])
+    done = ensure(cohort, ["e1", "e2"], method="box", detector_name="recorded", weights=str(recorded))
+    assert done.notes == (
+        "1 row of crops.tsv made by the cropper depth instead of box is used as written. semioscope crop plan "
+        "--cropper box makes them anew.",
+    )
+    assert ensure(cohort, ["e1"]).notes == ()
 
 
 def test_what_fails_is_told_each_time(cohort, opened):

@@ -16,8 +16,8 @@ from semioscope.core.records import Region
 from semioscope.preprocess import CropPlan, DepthPlanes, denoised
 from semioscope.preprocess.crop_decision_file import read_decisions
 from semioscope.preprocess.crop_decisions import apply_decisions, plan_digest
+from semioscope.preprocess.crop_events import crop_events
 from semioscope.preprocess.crop_frames import open_event
-from semioscope.preprocess.crop_plans import crop_events
 from semioscope.preprocess.crops import read_crops, write_crops
 from semioscope.report.contact_sheet import write_contact_sheet
 
@@ -43,7 +43,7 @@ def cohort(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(cohort):
     path = cohort.folder / "sheet.html"
-    done = write_contact_sheet(cohort, crop_events(cohort), PLANS, path)
+    done = write_contact_sheet(cohort, crop_events(cohort).events, PLANS, path)
     assert (done.num_shown, done.num_flagged, done.failures, done.unplanned) == (3, 1, (), ())
     return path
 
@@ -152,14 +152,16 @@ def test_every_control_has_a_name(page):
 
 
 def test_equal_inputs_give_equal_bytes(cohort, page, tmp_path):
-    write_contact_sheet(cohort, reversed(crop_events(cohort)), reversed(PLANS), tmp_path / "again.html")
+    write_contact_sheet(
+        cohort, reversed(crop_events(cohort).events), reversed(PLANS), tmp_path / "again.html"
+    )
     assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
 
 
 def test_what_cannot_be_shown_is_listed(cohort, tmp_path):
     gone = replace(cohort.recordings["e1"], path="videos/<gone>.mkv")
     broken = replace(cohort, recordings={**cohort.recordings, "e1": gone})
-    done = write_contact_sheet(broken, crop_events(broken), PLANS[:2], tmp_path / "sheet.html")
+    done = write_contact_sheet(broken, crop_events(broken).events, PLANS[:2], tmp_path / "sheet.html")
     assert (done.num_shown, done.num_flagged) == (1, 1)
     assert [failure.event_id for failure in done.failures] == ["e1"]
     assert done.unplanned == (("e3", "e3"),)
@@ -178,7 +180,7 @@ def test_a_recording_without_depth_and_a_region(cohort, tmp_path):
     part = replace(cohort.recordings["e1"], depth_path=None, region=region)
     own = replace(cohort, recordings={**cohort.recordings, "e1": part})
     plan = CropPlan(event_id="e1", recording_id="e1", box=None)
-    write_contact_sheet(own, crop_events(own, ["e1"]), [plan], tmp_path / "sheet.html")
+    write_contact_sheet(own, crop_events(own, ["e1"]).events, [plan], tmp_path / "sheet.html")
     (card,) = Outline(tmp_path / "sheet.html").every("article", "card")
     assert card["data-box"] == card["data-raw"] == "64 0 64 106"
 
@@ -248,7 +250,7 @@ def test_a_person_decides_in_a_browser(cohort, page, tmp_path):
     assert [(each.event_id, each.choice) for each in decisions] == [("e2", "redraw"), ("e1", "accept")]
     own = replace(cohort, folder=tmp_path)
     write_crops(tmp_path / "crops.tsv", PLANS)
-    done = apply_decisions(own, crop_events(own), path)
+    done = apply_decisions(own, crop_events(own).events, path)
     assert len(done.changes) == 2
     one, two, three = read_crops(tmp_path / "crops.tsv")
     assert one == replace(one, origin="manual", status="accepted", planes=PLANES)
