@@ -7,6 +7,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "data"))  # make_videos
 
 from tiny import Tiny, shared_tiny
 from tiny_study import TinyStudy, shared_study
+from tiny_ward import shared_ward
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +18,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory) -> TinyStudy:
     return shared_study(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def ward(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shared_ward(tmp_path_factory)

@@ -2,9 +2,10 @@
 
     python stopping.py JOBS.json
 
-A job is ``{"arguments": [...]}`` (a command of the command line) or ``{"cohort": {...}}`` (arguments of
-``make_cohort``), with ``"stop": {"file": REGEX, "number": N, "how": "kill" | "interrupt"}`` if it is to end
-at the N-th file whose path matches, just before the file takes its place. Nothing waits and nothing is timed.
+A job is ``{"arguments": [...]}`` (a command of the command line), ``{"cohort": {...}}`` (arguments of
+``make_cohort``) or ``{"ward": {...}}`` (of ``make_depth_cohort``), with
+``"stop": {"file": REGEX, "number": N, "how": "kill" | "interrupt"}`` if it is to end at the N-th file whose path
+matches, just before the file takes its place. Nothing waits and nothing is timed.
 The answer is one JSON list of ``{"code": exit code or -signal, "text": what was printed}``.
 
 The libraries are loaded once; each job is a fork of this process, which itself does nothing but fork.
@@ -82,6 +83,11 @@ def _do(job: dict[str, Any]) -> int:
             make_cohort(Path(arguments["folder"]), **{**arguments["settings"], "size": (160, 90)})
         except KeyboardInterrupt:
             return 130
+        return 0
+    if "ward" in job:
+        from semioscope.synthetic import make_depth_cohort
+
+        make_depth_cohort(Path(job["ward"]["folder"]), **job["ward"]["settings"])
         return 0
     from semioscope.cli.app import app
 

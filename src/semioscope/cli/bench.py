@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, str] = {
     "i3d": "I3D on one 60-frame clip: OpenVINO against a usual PyTorch port, f32 and bf16",
     "grid": "the grid of Figure 2 at the size of the public feature set, and an epoch against its network time",
     "depth_crop": "noise removal and depth crop of a 512x424 stream against real time, beside its decoding",
+    "slices": "trainings at the size of Karácsony 2022: seconds per epoch, hours of five folds and of a search",
     "crop_quality": "what the depth crop keeps of synthetic patients, and which of the bad crops its check sees",
     "predict_length": "predict on a 60-minute video against a 2-minute video",
 }
