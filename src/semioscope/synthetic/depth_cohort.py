@@ -16,6 +16,7 @@ from semioscope.core.randomness import stream
 from semioscope.core.records import EventView, Patient, Recording, Seizure
 from semioscope.execution import Unit
 from semioscope.synthetic.cohort_folder import HELD_OUT, SyntheticCohort, claim, render
+from semioscope.synthetic.depth_detections import write_true_detections
 from semioscope.synthetic.depth_plan import DEPTH_TASKS, SYNDROMES, DepthPlan, draw_depth_plan
 from semioscope.synthetic.depth_recording import DepthJob, depth_offset_seconds, make_depth_recording
 from semioscope.synthetic.depth_room import DEPTH_SIZE, PLACEMENTS, draw_depth_camera, draw_depth_style
@@ -138,7 +139,9 @@ def make_depth_cohort(
         for job in jobs
     ]
     render(folder, make_depth_recording, units, workers=workers, progress=progress or QuietProgress())
-    write_cohort(_tables(folder, plans, column=DEPTH_TASKS[task], fps=fps))
+    cohort = _tables(folder, plans, column=DEPTH_TASKS[task], fps=fps)
+    write_cohort(cohort)
+    write_true_detections(cohort, plans, size=size, fps=float(fps))
     if held:
         write_text(folder / HELD_OUT / "held-out.tsv", _held_out_table(held, DEPTH_TASKS[task], fps=fps))
     return SyntheticCohort(
@@ -331,6 +334,9 @@ videos/NAME-depth.mkv                        depth in millimetres, 0 = missing, 
 truth/NAME.json                              what was drawn: phases, carers, camera, planes of the bed, boxes
 truth/NAME.npz                               label pictures (labels) of some frames (frame_indices); the
                                              numbers are explained in NAME.json (parts)
+truth/detections.json                        bed and person in the first frame of each seizure and of the parts
+                                             before and after it, for crops without weights (semioscope crop
+                                             plan --detector recorded --weights truth/detections.json)
 held-out/                                    patients that the tables do not name, with held-out.tsv as truth
 synthetic.json                               the settings; the same settings give the same cohort
 .units/                                      which recordings are done; the same command goes on from here

@@ -204,3 +204,66 @@ def test_every_depth_task_is_a_preset_whose_labels_are_written(task, tmp_path):
     )  # fmt: skip
     for patient in read_cohort(made.folder).patients:
         assert TASKS[task].class_index(patient.labels["syndrome"]) is not None
+
+
+def test_true_detections_are_those_of_the_first_frames(made):
+    """Of seizures and of the parts before and after them, under the ids that a run gives them."""
+    from semioscope.cohort import TASKS, events_of
+
+    cohort = read_cohort(made.folder)
+    events = events_of(cohort, TASKS["fle-vs-tle-vs-nonepileptic"]).events
+    recorded = json.loads((made.folder / "truth" / "detections.json").read_text(encoding="utf-8"))[
+        "detections"
+    ]
+    assert sorted(recorded) == sorted(event.event_id for event in events)
+    assert len(events) == 18
+    num_compared = 0
+    for event in events:
+        (name,) = recorded[event.event_id]
+        bed, person = recorded[event.event_id][name]
+        truth = truth_of(made.folder, name)
+        assert (bed["label"], bed["score"], person["label"], person["score"]) == ("bed", 1.0, "person", 1.0)
+        assert bed["box"] == pytest.approx(corners(truth["bed"]), abs=1e-5)
+        first = int(np.ceil(event.views[0].onset_seconds * 10 - 1e-6))
+        for frame in truth["frames"]:
+            if frame["frame"] == first:
+                assert person["box"] == pytest.approx(corners(frame["body"]), abs=1e-3)
+                num_compared += 1
+    assert num_compared >= 12  # of parts after a seizure the truth has no box of its own
+
+
+def test_boxes_do_not_depend_on_which_frames_are_asked_for(made):
+    from semioscope.synthetic.depth_cohort import plan_depth_cohort
+    from semioscope.synthetic.depth_detections import true_boxes
+
+    lengths = {key: SMALL[key] for key in SMALL if key.endswith("_seconds")}
+    plan = plan_depth_cohort(num_patients=4, num_seizures=6, seed=0, **lengths)[0]
+    truth = truth_of(made.folder, plan.recording_id)
+    numbers = [frame["frame"] for frame in truth["frames"]]
+    some = true_boxes(plan, numbers[1::2], size=(128, 106), fps=10.0)
+    for frame in truth["frames"][1::2]:
+        body = some[frame["frame"]]["person"]
+        assert [body.x, body.y, body.width, body.height] == pytest.approx(frame["body"], abs=1e-3)
+
+
+def test_crops_can_be_planned_without_weights(made, tmp_path):
+    from semioscope.cohort import TASKS
+    from semioscope.preprocess.crop_events import crop_events
+    from semioscope.preprocess.crop_plans import ensure_crops
+
+    for table in made.folder.glob("*.tsv"):
+        (tmp_path / table.name).write_bytes(table.read_bytes())
+    (tmp_path / "videos").symlink_to(made.folder / "videos")
+    cohort = read_cohort(tmp_path)
+    events = crop_events(cohort, task=TASKS["fle-vs-tle-vs-nonepileptic"]).events
+    done = ensure_crops(
+        cohort, events, method="box", detector_name="recorded",
+        weights=made.folder / "truth" / "detections.json",
+    )  # fmt: skip
+    assert (len(done.plans), done.failures, done.notes) == (18, (), ())
+    assert {plan.status for plan in done.plans} == {"accepted"}
+
+
+def corners(box):
+    x, y, width, height = box
+    return [x, y, x + width, y + height]
