@@ -69,16 +69,16 @@ KARACSONY_2020 = PublishedSlicePaper(
     data_place="Table 2",
     per_class={
         FLE: PublishedVideos(
-            patients=20, events=85, num_slices=1282,
+            patients=20, seizures=85, num_slices=1282,
             total_seconds=2587.0, mean_seconds=30.4, min_seconds=6.0, max_seconds=187.9,
         ),
         TLE: PublishedVideos(
-            patients=15, events=41, num_slices=1530,
+            patients=15, seizures=41, num_slices=1530,
             total_seconds=3116.0, mean_seconds=76.0, min_seconds=6.3, max_seconds=225.9,
         ),
     },
     total=PublishedVideos(
-        patients=35, events=126, num_slices=2812,
+        patients=35, seizures=126, num_slices=2812,
         total_seconds=5703.0, mean_seconds=45.3, min_seconds=6.0, max_seconds=225.9,
     ),
     crops_place="section 4.1",
@@ -116,20 +116,20 @@ KARACSONY_2022 = PublishedSlicePaper(
     data_place="Table 3",
     per_class={
         FLE: PublishedVideos(
-            patients=15, events=78, num_slices=1252, num_slices_overlapping=2333,
+            patients=15, seizures=78, num_slices=1252, num_slices_overlapping=2333,
             total_frames=73_444, mean_frames=941.6, min_frames=179, max_frames=5636,
         ),
         TLE: PublishedVideos(
-            patients=11, events=37, num_slices=1372, num_slices_overlapping=2666,
+            patients=11, seizures=37, num_slices=1372, num_slices_overlapping=2666,
             total_frames=81_592, mean_frames=2205.2, min_frames=661, max_frames=6779,
         ),
         OTHER: PublishedVideos(
-            patients=26, events=None, num_slices=8852, num_slices_overlapping=17_424,
+            patients=26, seizures=None, num_slices=8852, num_slices_overlapping=17_424,
             total_frames=531_628, mean_frames=4663.4, min_frames=39, max_frames=27_293,
         ),
     },
     total=PublishedVideos(
-        patients=26, events=115, num_slices=11_476, num_slices_overlapping=22_423,
+        patients=26, seizures=115, num_slices=11_476, num_slices_overlapping=22_423,
         total_frames=686_664, mean_frames=2998.5, min_frames=39, max_frames=27_293,
     ),
     crops_place="section Pre-processing",

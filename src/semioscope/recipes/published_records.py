@@ -37,7 +37,7 @@ class PublishedVideos:
 
     Args:
         patients: Patients.
-        events: Seizures.
+        seizures: Seizures; of the third class none is told.
         total_frames: Length of all videos together, in stored frames.
         mean_frames: Of a video.
         min_frames: Shortest video.
@@ -51,7 +51,7 @@ class PublishedVideos:
     """
 
     patients: int
-    events: int | None
+    seizures: int | None
     total_frames: int | None = None
     mean_frames: float | None = None
     min_frames: int | None = None

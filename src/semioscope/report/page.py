@@ -25,6 +25,10 @@ from semioscope.report.sections import (
     scored_events,
     yardstick_notes,
 )  # fmt: skip
+from semioscope.report.series_page import SERIES_FILE, write_series_report
+from semioscope.report.slice_counts import crop_section
+from semioscope.report.slice_figures import fold_curves_figure, fold_matrices_figure
+from semioscope.report.slices import events_tested_again, slice_section
 from semioscope.report.study_page import write_study_report
 
 _EXAMPLES_BEFORE_FOLD = 12
@@ -36,7 +40,8 @@ def write_report(run: Path) -> Path:
     Nothing is computed anew: every figure of the page stands in ``scores.json`` or a table beside it. The
     same files give the same bytes. The page needs no network and refuses to use one.
 
-    A folder whose ``scores.json`` is of the kind ``study`` gets the page of a study.
+    A folder whose ``scores.json`` is of the kind ``study`` gets the page of a study, one with a ``series.json``
+    that of a series.
 
     Args:
         run: A run folder as ``docs/formats.md`` describes it; only ``scores.json`` must exist.
@@ -44,6 +49,8 @@ def write_report(run: Path) -> Path:
     Raises:
         StoreError: If ``scores.json`` is absent, or a file cannot be understood or written.
     """
+    if (run / SERIES_FILE).is_file():
+        return write_series_report(run)
     tables = read_run_tables(run)
     if tables.scores.get("kind") == "study":
         return write_study_report(run)
@@ -89,6 +96,7 @@ def _context(tables: RunTables, folder: Path) -> dict[str, Any]:
         "folds": tables.folds,
         "fold_notes": list(map(str, as_list(tables.folds.get("notes")))),
         "shared_patients": shared_patients(tables.folds),
+        "tested_again": events_tested_again(tables.folds),
         "per_fold": [as_mapping(row) for row in as_list(scores.get("per_fold"))],
         "undefined_folds": any(
             math.isnan(as_float(as_mapping(row).get(key)))
@@ -110,6 +118,8 @@ def _context(tables: RunTables, folder: Path) -> dict[str, Any]:
         "config_text": tables.config_text.strip(),
         "figures": {name: Markup(draw()) for name, draw in _figures(tables, folder).items()},
         "baseline_scores_exist": bool(tables.baselines),
+        "slices": slice_section(tables),
+        "crops": crop_section(scores),
         "svg": Markup,
     }
 
@@ -153,6 +163,7 @@ def _figures(tables: RunTables, folder: Path) -> dict[str, Callable[[], str]]:
     ]
     if points:
         found["reliability"] = lambda: reliability_figure(points, positive_class=positive, folder=folder)
+    found |= _slice_figures(as_mapping(scores.get("slices")), classes, folder)
     folds = fold_members(tables)
     if folds:
         found["folds"] = lambda: folds_figure(folds, classes, folder=folder)
@@ -160,6 +171,23 @@ def _figures(tables: RunTables, folder: Path) -> dict[str, Callable[[], str]]:
         found["patients"] = lambda: patients_figure(
             members, classes, positive_class=positive, threshold=threshold, folder=folder
         )
+    return found
+
+
+def _slice_figures(
+    slices: Mapping[str, Any], classes: list[str], folder: Path
+) -> dict[str, Callable[[], str]]:
+    """Return the drawings about slices: a matrix and a curve per fold."""
+    folds = [as_mapping(fold) for fold in as_list(slices.get("per_fold"))]
+    matrices = [(f"Fold {fold.get('fold', '?')}", fold.get("confusion")) for fold in folds]
+    matrices += [("All folds", slices.get("confusion"))] if len(folds) > 1 else []
+    known = [(title, [as_list(row) for row in as_list(matrix)]) for title, matrix in matrices if matrix]
+    means = [as_mapping(curve) for curve in as_list(slices.get("roc"))]
+    found: dict[str, Callable[[], str]] = {}
+    if known and all(len(matrix) == len(classes) for _, matrix in known):
+        found["slice_matrices"] = lambda: fold_matrices_figure(known, classes, folder=folder)
+    if means:
+        found["slice_curves"] = lambda: fold_curves_figure(means, folds, folder=folder)
     return found
 
 

@@ -98,6 +98,19 @@ def metric_value(name: str, value: object) -> str:
     return percent(value) if name in PERCENT_METRICS else number(value)
 
 
+def mean_text(cells: object, digits: int = 3) -> str:
+    """Return mean and standard deviation over folds as papers print them, or *undefined*.
+
+    Examples:
+        >>> mean_text({"mean": 0.8294, "sd": 0.0551, "num_folds": 5}), mean_text({"mean": None})
+        ('0.829 ± 0.055', 'undefined')
+    """
+    mean, sd = (as_float(as_mapping(cells).get(key)) for key in ("mean", "sd"))
+    if not math.isfinite(mean):
+        return UNDEFINED
+    return f"{number(mean, digits)} ± {number(sd, digits)}" if math.isfinite(sd) else number(mean, digits)
+
+
 def interval_text(name: str, estimate: object) -> str:
     """Return ``75.0 to 96.4 %`` of an estimate, or an empty text when it has no interval."""
     low, high = as_float(as_mapping(estimate).get("low")), as_float(as_mapping(estimate).get("high"))

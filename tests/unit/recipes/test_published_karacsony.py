@@ -76,7 +76,7 @@ def test_what_a_paper_does_not_have_is_empty() -> None:
     assert published_slices("my-own", num_classes=2, aggregator="lstm_fc") == {}
     mean = published_slices("karacsony-2022-b", num_classes=2, aggregator="mean")
     assert (mean["classifier"], mean["mean"], mean["per_class"]) == ("", {}, {})
-    assert mean["data"]["per_class"]["FLE"]["events"] == 78
+    assert mean["data"]["per_class"]["FLE"]["seizures"] == 78
     extended = published_slices("karacsony-2022-b", num_classes=3, aggregator="lstm_fc", extended=True)
     assert extended["mean"] == {}
     assert published_slices("karacsony-2020", num_classes=3, aggregator="lstm_fc")["data"]["total"] == {}
@@ -101,7 +101,7 @@ def test_with_two_classes_what_one_finds_the_other_leaves_alone() -> None:
 def test_totals_are_sums(paper: PublishedSlicePaper) -> None:
     own, total = list(paper.per_class.values()), paper.total
     assert total.num_slices == sum(videos.num_slices for videos in own)
-    assert total.events == sum(videos.events or 0 for videos in own)
+    assert total.seizures == sum(videos.seizures or 0 for videos in own)
     if paper is KARACSONY_2022:
         assert total.total_frames == sum(videos.total_frames or 0 for videos in own)
         assert total.num_slices_overlapping == sum(videos.num_slices_overlapping or 0 for videos in own)
@@ -111,15 +111,15 @@ def test_totals_are_sums(paper: PublishedSlicePaper) -> None:
     for videos in (*own, total):
         for unit in ("frames", "seconds"):
             length, mean = getattr(videos, f"total_{unit}"), getattr(videos, f"mean_{unit}")
-            if length is not None and videos is not total and videos.events is not None:
-                assert length / videos.events == pytest.approx(mean, abs=0.051)
+            if length is not None and videos is not total and videos.seizures is not None:
+                assert length / videos.seizures == pytest.approx(mean, abs=0.051)
 
 
 def test_counts_of_slices_can_be_had_from_the_lengths() -> None:
     """A video has at most one leftover more than whole slices, and overlapping slices have none."""
     for videos in KARACSONY_2022.per_class.values():
         assert videos.total_frames is not None
-        number = videos.events or 114
+        number = videos.seizures or 114
         assert videos.total_frames / 60 <= videos.num_slices + number * 9 / 60
         assert videos.num_slices <= videos.total_frames / 60 + number * 50 / 60
     assert len(slices_of(179, SlicePlan())) == 3  # the shortest published seizure
