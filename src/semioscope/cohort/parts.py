@@ -5,8 +5,9 @@ what it needs in a cohort: the length of every recording and all of its seizures
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 from semioscope.cohort.cohort import Cohort
@@ -15,7 +16,7 @@ from semioscope.core.formats import RECORDINGS
 from semioscope.core.intervals import Interval
 from semioscope.core.records import Event, EventView, Recording
 from semioscope.core.tables import Problem
-from semioscope.plans.parts import MIN_PART_SECONDS, PART_SECONDS, nonepileptic_parts
+from semioscope.plans.parts import MIN_PART_SECONDS, PART_SECONDS, IctalParts, nonepileptic_parts
 
 SIDES = ("pre", "post")
 """What is appended to the id of a seizure: its part before, its part after."""
@@ -72,8 +73,9 @@ def part_events(
     """Return the parts of recordings beside seizures; none spans or touches any seizure of its recording.
 
     Every seizure of the same patient in the same file bounds the parts, whether it is used or not, and whichever
-    view of a montage it was annotated in. Recordings are opened to find their length; nothing is decoded but
-    a frame of each.
+    view of a montage it was annotated in. Parts lie where all streams of a recording run: a depth stream that
+    begins later or ends earlier than the infrared bounds them. Recordings are opened to find their length;
+    nothing is decoded but a frame of each.
 
     Args:
         cohort: The cohort.
@@ -97,7 +99,7 @@ def part_events(
                 continue
             found[source] = {}
             try:
-                seconds = _recorded_seconds(cohort, cohort.recordings[view.recording_id])
+                recorded = _recorded(cohort, cohort.recordings[view.recording_id])
             except (VideoError, CohortError) as err:
                 problems[source] = Problem(
                     severity="warning",
@@ -107,36 +109,63 @@ def part_events(
                 )
                 continue
             names, seizures = _seizures_in(cohort, source)
-            parts = nonepileptic_parts(seconds, seizures, seconds=part_seconds)
+            parts = _parts_within(recorded, seizures, part_seconds)
             num_short += parts.num_short
             num_absent += parts.num_absent
             found[source] = {(names[part.seizure], part.side): part.interval for part in parts.parts}
-    made = []
-    for event in listed:
-        for side in SIDES:
-            views = []
-            for view in event.views:
-                interval = found[_source(cohort.recordings[view.recording_id])].get((event.event_id, side))
-                if interval is not None:
-                    views.append(
-                        EventView(
-                            recording_id=view.recording_id,
-                            onset_seconds=interval.start_seconds,
-                            offset_seconds=interval.end_seconds,
-                            use=view.use,
-                        )
-                    )
-            if views:
-                made.append(
-                    Event(
-                        event_id=part_id(event.event_id, side),
-                        patient_id=event.patient_id,
-                        y_true=y_true,
-                        views=tuple(views),
-                    )
-                )
+    made = [_part(cohort, event, side, found, y_true) for event in listed for side in SIDES]
     return PartEvents(
-        events=tuple(made), problems=tuple(problems.values()), num_short=num_short, num_absent=num_absent
+        events=tuple(part for part in made if part is not None),
+        problems=tuple(problems.values()),
+        num_short=num_short,
+        num_absent=num_absent,
+    )
+
+
+def _part(
+    cohort: Cohort,
+    seizure: Event,
+    side: str,
+    found: Mapping["_Source", Mapping[tuple[str, str], Interval]],
+    y_true: int | None,
+) -> Event | None:
+    """Return the part on one side of a seizure in all recordings that have it; None where none has."""
+    views = []
+    for view in seizure.views:
+        source = _source(cohort.recordings[view.recording_id])
+        interval = found[source].get((seizure.event_id, side))
+        if interval is not None:
+            views.append(
+                EventView(
+                    recording_id=view.recording_id,
+                    onset_seconds=interval.start_seconds,
+                    offset_seconds=interval.end_seconds,
+                    use=view.use,
+                )
+            )
+    if not views:
+        return None
+    return Event(
+        event_id=part_id(seizure.event_id, side),
+        patient_id=seizure.patient_id,
+        y_true=y_true,
+        views=tuple(views),
+    )
+
+
+def _parts_within(recorded: Interval, seizures: Sequence[Interval], part_seconds: float) -> IctalParts:
+    """Return the parts of a recording whose streams all run from a start that need not be 0."""
+    start = recorded.start_seconds
+    parts = nonepileptic_parts(
+        recorded.duration_seconds, [_moved(seizure, -start) for seizure in seizures], seconds=part_seconds
+    )
+    moved = tuple(replace(part, interval=_moved(part.interval, start)) for part in parts.parts)
+    return replace(parts, parts=moved)
+
+
+def _moved(interval: Interval, seconds: float) -> Interval:
+    return Interval(
+        start_seconds=interval.start_seconds + seconds, end_seconds=interval.end_seconds + seconds
     )
 
 
@@ -145,10 +174,12 @@ class _Source(NamedTuple):
 
     patient_id: str
     path: str
+    depth_path: str | None
 
 
 def _source(recording: Recording) -> _Source:
-    return _Source(recording.patient_id, recording.path or f"n/a of {recording.recording_id}")
+    path = recording.path or f"n/a of {recording.recording_id}"
+    return _Source(recording.patient_id, path, recording.depth_path)
 
 
 def _seizures_in(cohort: Cohort, source: _Source) -> tuple[list[str], list[Interval]]:
@@ -156,7 +187,9 @@ def _seizures_in(cohort: Cohort, source: _Source) -> tuple[list[str], list[Inter
     found: dict[str, Interval] = {}
     for seizure in cohort.seizures:
         views = [
-            view.interval for view in seizure.views if _source(cohort.recordings[view.recording_id]) == source
+            view.interval
+            for view in seizure.views
+            if _source(cohort.recordings[view.recording_id])[:2] == source[:2]
         ]
         if views:
             found[seizure.seizure_id] = Interval(
@@ -166,14 +199,28 @@ def _seizures_in(cohort: Cohort, source: _Source) -> tuple[list[str], list[Inter
     return list(found), list(found.values())
 
 
-def _recorded_seconds(cohort: Cohort, recording: Recording) -> float:
-    """Return the length of a recording, by what its file holds.
+def _recorded(cohort: Cohort, recording: Recording) -> Interval:
+    """Return the stretch in which all streams of a recording run, by what its files hold.
 
     Raises:
-        VideoError: If it cannot be opened, or does not tell.
+        VideoError: If a file cannot be opened, or does not tell how long it is, or there is no such stretch.
         CohortError: If it has no video.
     """
-    path = cohort.video_path(recording)
+    start, end = 0.0, _length_seconds(cohort.video_path(recording))
+    if recording.depth_path is not None:
+        begin = recording.depth_offset_seconds
+        depth_end = begin + _length_seconds(cohort.folder / recording.depth_path)
+        start, end = max(start, begin), min(end, depth_end)
+    if end <= start:
+        msg = (
+            f"infrared and depth of {recording.recording_id} must share some time, but do not. Correct "
+            "depth_offset_seconds in recordings.tsv, or the paths."
+        )
+        raise VideoError(msg)
+    return Interval(start_seconds=start, end_seconds=end)
+
+
+def _length_seconds(path: Path) -> float:
     from semioscope.video import open_gray16, probe
     from semioscope.video.gray16 import gray16_kind
 

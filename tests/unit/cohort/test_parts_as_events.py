@@ -183,6 +183,21 @@ def test_a_recording_that_does_not_tell_its_length(cohort_of, monkeypatch):
     assert "r1.mkv must tell how long it is, but does not." in selection.warnings[0]
 
 
+def test_parts_lie_where_depth_runs_too(cohort_of):
+    """Depth begins half a second later and ends two seconds earlier."""
+    header = "recording_id\tpatient_id\tpath\tdepth_path\tdepth_offset_seconds\n"
+    cohort = cohort_of(recordings=header + "r1\tp1\tvideos/r1.mkv\tvideos/r1-depth.mkv\t0.5\n")
+    (told,) = events_of(cohort, TASK).warnings
+    assert "r1-depth.mkv" in told
+    write_video(cohort.folder / "videos" / "r1-depth", drawn(FPS * SECONDS - 10), fps=FPS)
+    before, after = events_of(cohort, TASK).parts
+    assert times(before) == [("r1", 0.5, pytest.approx(9.9))]
+    assert times(after) == [("r1", pytest.approx(20.1), pytest.approx(28.0))]
+    late = cohort_of(recordings=header + "r1\tp1\tvideos/r1.mkv\tvideos/r1-depth.mkv\t40\n")
+    (told,) = events_of(late, TASK).warnings
+    assert "infrared and depth of r1 must share some time, but do not." in told
+
+
 def test_parts_need_ids_of_their_own(cohort_of):
     cohort = cohort_of(seizures=SEIZURES + "s1-post\tr1\t24\t25\n")
     message = (
