@@ -53,13 +53,13 @@ def answer(tables: RunTables) -> Answer:
     right, total = _right_and_total(scores)
     patients = as_float(as_mapping(scores.get("cohort")).get("num_patients"))
     if total > 0:
-        headline = f"Right in {count(right)} of {plural(total, 'seizure')}"
+        headline = f"Right in {count(right)} of {plural(total, _noun(scores))}"
     else:
         headline = f"Accuracy {percent(accuracy.get('value'))}"
     verdict, title, text = _compare(as_mapping(scores.get("baselines")), accuracy)
     return Answer(
         headline=headline,
-        lead=_lead(classes, accuracy, patients),
+        lead=_lead(classes, accuracy, patients, noun=_noun(scores)),
         verdict=verdict,
         verdict_title=title,
         verdict_text=text,
@@ -67,6 +67,7 @@ def answer(tables: RunTables) -> Answer:
             sentence
             for sentence in (
                 *_by_class(scores, classes),
+                _parts(scores),
                 _how_sure(accuracy, patients),
                 *_reach(tables),
                 _left_out(tables),
@@ -105,9 +106,24 @@ def _right_and_total(scores: Mapping[str, Any]) -> tuple[float, float]:
     return sum(row[index] for index, row in enumerate(rows) if index < len(row)), sum(cells)
 
 
-def _lead(classes: list[str], accuracy: Mapping[str, Any], patients: float) -> str:
+def _noun(scores: Mapping[str, Any]) -> str:
+    """Return what is scored: seizures, or events where a class holds parts of recordings beside them."""
+    return "event" if as_mapping(scores.get("cohort")).get("parts_class") else "seizure"
+
+
+def _parts(scores: Mapping[str, Any]) -> str:
+    name = as_mapping(scores.get("cohort")).get("parts_class")
+    return (
+        f"Events of the class {name} are parts of recordings before and after seizures; in tables and figures below "
+        "that speak of seizures they count too."
+        if name
+        else ""
+    )
+
+
+def _lead(classes: list[str], accuracy: Mapping[str, Any], patients: float, *, noun: str) -> str:
     task = f"The model was asked to tell {join_words(classes)} apart" if classes else "The model was scored"
-    task += " in videos of seizures it was not trained on."
+    task += f" in videos of {noun}s it was not trained on."
     value = percent(accuracy.get("value"))
     if value == UNDEFINED:
         note = str(accuracy.get("note") or "nothing was scored")
@@ -129,14 +145,14 @@ def _by_class(scores: Mapping[str, Any], classes: list[str]) -> list[str]:
             continue
         total = sum(cells)
         if total == 0:
-            sentences.append(f"There was no {classes[index]} seizure to test on.")
+            sentences.append(f"There was no {classes[index]} {_noun(scores)} to test on.")
             continue
         missed = [
             f"{count(cell)} called {classes[other]}"
             for other, cell in enumerate(cells)
             if other != index and cell > 0 and other < len(classes)
         ]
-        what = f"{count(cells[index])} of {count(total)} {classes[index]} seizures were recognised"
+        what = f"{count(cells[index])} of {count(total)} {classes[index]} {_noun(scores)}s were recognised"
         sentences.append(what + (f"; {join_words(missed)}." if missed else "."))
     return sentences
 

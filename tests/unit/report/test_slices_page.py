@@ -248,6 +248,17 @@ def test_every_part_may_be_null(small):
     assert "None" not in page.text
 
 
+def test_parts_beside_seizures_are_not_called_seizures(small):
+    def change(scores):
+        scores["cohort"] = {"parts_class": "nonepileptic"}
+        scores["confusion"] = [[13, 2, 1], [3, 9, 2], [0, 1, 20]]
+
+    text = page_of(small, change).text
+    assert "Right in 42 of 51 events" in text
+    assert "20 of 21 nonepileptic events were recognised; 1 called TLE." in text
+    assert "Events of the class nonepileptic are parts of recordings before and after seizures" in text
+
+
 def test_splits_are_named():
     def folds(*tested, train=((), ())):
         return {
