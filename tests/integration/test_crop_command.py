@@ -165,6 +165,12 @@ def test_parts_go_the_same_way(folder):
     assert "must be a finite number above 0" in plan(folder, *TASK, "--part-seconds", "0").err
 
 
+def test_the_usual_length_of_parts_is_that_of_the_plans():
+    from semioscope.plans.parts import PART_SECONDS
+
+    assert f"[default: {PART_SECONDS:g}]" in " ".join(call("crop", "plan", "--help").out.split())
+
+
 def test_a_remark_is_counted_and_shown(folder, monkeypatch):
     from semioscope.preprocess import crop_finding
 

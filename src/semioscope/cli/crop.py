@@ -7,7 +7,6 @@ import typer
 
 from semioscope.cli.options import ProgressOption, WorkersOption
 from semioscope.cli.saying import say, say_next
-from semioscope.plans.parts import PART_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +31,10 @@ TaskOption = Annotated[
     ),
 ]  # fmt: skip
 PartSecondsOption = Annotated[
-    float,
-    typer.Option("--part-seconds", help="How far such parts reach from their seizure.", metavar="N"),
+    float | None,
+    typer.Option(
+        "--part-seconds", help="How far such parts reach from their seizure [default: 78].", metavar="N"
+    ),
 ]
 
 
@@ -58,7 +59,7 @@ def plan(
     ] = False,
     event: EventsOption = None,
     task: TaskOption = None,
-    part_seconds: PartSecondsOption = PART_SECONDS,
+    part_seconds: PartSecondsOption = None,
     workers: WorkersOption = 1,
     progress: ProgressOption = "auto",
 ) -> None:
@@ -125,7 +126,7 @@ def explain(
         ),
     ] = None,
     task: TaskOption = None,
-    part_seconds: PartSecondsOption = PART_SECONDS,
+    part_seconds: PartSecondsOption = None,
 ) -> None:
     """Draw what the depth crop measures and concludes."""
     from semioscope.cohort import read_cohort
@@ -147,7 +148,7 @@ def sheet(
     ] = None,
     event: EventsOption = None,
     task: TaskOption = None,
-    part_seconds: PartSecondsOption = PART_SECONDS,
+    part_seconds: PartSecondsOption = None,
     progress: ProgressOption = "auto",
 ) -> None:
     """Make the contact sheet of the plans in crops.tsv."""
@@ -176,7 +177,7 @@ def apply(
     file: Annotated[Path, typer.Argument(help="The file that the sheet downloads.", metavar="FILE")],
     cohort: CohortArgument,
     task: TaskOption = None,
-    part_seconds: PartSecondsOption = PART_SECONDS,
+    part_seconds: PartSecondsOption = None,
 ) -> None:
     """Apply decisions, all or none; what they say survives every later plan."""
     from semioscope.cohort import read_cohort
@@ -206,7 +207,7 @@ def _events(
     names: "Sequence[str] | None",
     *,
     task: str | None,
-    part_seconds: float,
+    part_seconds: float | None,
     with_planned: bool = False,
 ) -> "tuple[Event, ...]":
     """Return the events that options ask for, and say what is to know of them.
@@ -215,11 +216,12 @@ def _events(
         cohort: The cohort.
         names: Only these.
         task: Its parts are among them.
-        part_seconds: How far parts reach.
+        part_seconds: How far parts reach; None: as far as usual.
         with_planned: Without a task, parts that stand in ``crops.tsv`` are among them.
     """
     from semioscope.cohort import read_task
     from semioscope.core.formats import CROPS
+    from semioscope.plans.parts import PART_SECONDS
     from semioscope.preprocess import read_crops
     from semioscope.preprocess.crop_events import crop_events
 
@@ -228,7 +230,7 @@ def _events(
         cohort,
         names,
         task=None if task is None else read_task(task),
-        part_seconds=part_seconds,
+        part_seconds=PART_SECONDS if part_seconds is None else part_seconds,
         planned=read_crops(table) if with_planned and table.exists() else (),
     )
     for note in found.notes:
