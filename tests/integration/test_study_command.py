@@ -1,5 +1,6 @@
 """Studies from the command line: published features, interruptions, and the order of work."""
 
+import html
 import math
 import re
 import shutil
@@ -16,6 +17,7 @@ from semioscope.core.errors import ConfigError
 from semioscope.core.files import read_json
 from semioscope.evaluation import ExampleTable, FoldTask, fold
 from semioscope.execution import EXECUTORS, LocalExecutor, Unit, UnitResult
+from semioscope.features import read_imported
 from semioscope.training import FitResult
 
 INTERRUPTED, KILLED = 130, -9
@@ -108,6 +110,12 @@ def test_a_set_with_faults_is_run_on_what_is_whole(tmp_path: Path) -> None:
     assert call("synth", "features", features, *drawn).exit_code == 0
     views = sorted((features / "features_fpc_8_fps_15").iterdir())
     (views[2] / "000005.pth").unlink()
+    (views[5] / "000003.pth").write_bytes(b"cut off")
+    table = features / "seizures.csv"
+    lines = table.read_text().splitlines()
+    told_wrong = next(number for number, line in enumerate(lines) if line.split(",")[4] == "No")
+    lines[told_wrong] = lines[told_wrong].replace(",No,", ",Yes,", 1)
+    table.write_text("\n".join(lines) + "\n")
     (views[0] / ".." / "999_01_L").resolve().mkdir()
     shutil.copy(views[0] / "000000.pth", views[0].parent / "999_01_L")
     small = [
@@ -122,8 +130,17 @@ def test_a_set_with_faults_is_run_on_what_is_whole(tmp_path: Path) -> None:
     for _ in range(2):
         given = call(*event_study(features, out, *small, "--skip-unmatched"))
         assert given.exit_code == 1, "a view is missing"
-        assert f"Left out at the import, as files are missing: {views[2].name}; see" in given.out
-        assert f"took no part ({views[2].name})" in (out / "report.html").read_text()
+        lost = f"{views[2].name}, {views[5].name}"
+        assert f"Left out at the import, as files are missing or damaged: {lost}; see" in given.out
+        page = html.unescape((out / "report.html").read_text())
+        assert f"took no part ({lost})" in page
+        assert f"At the import of the features: seizures.csv row {told_wrong + 1} (" in page
+        assert "GTCS is 'Yes' and OnsetClonic is empty" in page
+        assert f"{views[5].name}/000003.pth must hold a plain tensor, but holds something else" in page
+        assert "At the import of the features: left out: features_fpc_8_fps_15/999_01_L" in page
+    cohort = out / "units" / "cohort"
+    listed = {entry.key for entries in read_imported(cohort).values() for entry in entries}
+    assert {path.parent.name for path in cohort.rglob("key.json")} == listed
     refused = call(*event_study(features, out, *small))
     assert "began with --skip-unmatched" in refused.err
 

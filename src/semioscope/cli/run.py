@@ -228,7 +228,8 @@ def _tell_lost_views(cohort: Path) -> None:
     lost = lost_views(cohort)
     if lost:
         say(
-            f"Left out at the import, as files are missing: {', '.join(lost)}; see {cohort / 'failures.tsv'}."
+            f"Left out at the import, as files are missing or damaged: {', '.join(lost)}; see "
+            f"{cohort / 'failures.tsv'}."
         )
         raise typer.Exit(1)
 

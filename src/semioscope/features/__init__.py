@@ -4,7 +4,8 @@ from semioscope.features.clips import EventClips, EventSlices
 from semioscope.features.data_sets import DATA_SETS, DataSet, fetch_data_set
 from semioscope.features.extract import ExtractionReport, extract
 from semioscope.features.gestures_import import FeatureImport, import_gestures_features
-from semioscope.features.imported import ImportedFeatures, lost_views, read_imported
+from semioscope.features.import_record import import_warnings, lost_views
+from semioscope.features.imported import ImportedFeatures, read_imported
 from semioscope.features.key import BackboneChoice, FeatureKey, load_backbone
 from semioscope.features.layout import CLIP_KINDS, clip_seconds, plan_fps
 from semioscope.features.plan import default_store, feature_key, plan_extraction
@@ -44,6 +45,7 @@ __all__ = [
     "feature_key",
     "fetch_data_set",
     "import_gestures_features",
+    "import_warnings",
     "load_backbone",
     "load_features",
     "lost_views",

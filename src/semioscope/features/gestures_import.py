@@ -1,56 +1,47 @@
 """Make a cohort of a feature set in the layout of the public GESTURES data: tables, and vectors in the store.
 
-Everything is checked first, and the tables are written last, so an import that was refused or stopped leaves no
-cohort; blocks that were stored by then are used when it is given again.
+Rows and names are checked first, a view is stored once all of its files were read, and the tables are written last.
+So an import that was refused leaves nothing, and one that was stopped no cohort; blocks that were stored by then are
+used when it is given again. One bad view does not lose the rest: it is left out, told and listed, whatever is wrong
+with its files.
 Methods: section 1, "Public feature data set".
 """
 
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
-from semioscope.cohort import Cohort, write_cohort
-from semioscope.core.errors import CohortError
+from semioscope.cohort import write_cohort
 from semioscope.core.files import read_json, write_json
-from semioscope.core.formats import PATIENTS, RECORDINGS, SEIZURES, TableSchema
 from semioscope.core.progress import Progress, QuietProgress, stage
-from semioscope.core.records import EventView, Patient, Recording, Seizure, Use
-from semioscope.core.tables import Problem, read_table
-from semioscope.core.times import parse_seconds
-from semioscope.features.gestures_set import (
+from semioscope.features.gestures_cohort import (
+    cohort_of_set,
+    counted_steps,
+    holds_rows,
+    refuse_other_tables,
+)
+from semioscope.features.gestures_files import vector_files
+from semioscope.features.gestures_layout import (
     BACKBONE,
     CLIP_PLAN,
     FEATURES_FOLDER,
     NUM_FEATURES,
     PUBLISHED_SOURCE,
     GesturesSet,
-    SetSeizure,
     SetView,
     find_set,
-    folder_problem,
-    read_set,
-    refuse,
-    vector_files,
 )
-from semioscope.features.imported import (
-    ImportedFeatures,
-    store_imported,
-    write_imported,
-    write_lost_views,
-)
+from semioscope.features.gestures_set import lacking, read_set, refuse, without
+from semioscope.features.import_record import write_import_warnings, write_lost_views
+from semioscope.features.imported import ImportedFeatures, store_imported, write_imported
 from semioscope.features.plan import default_store
 from semioscope.features.store import FeatureStore
 from semioscope.features.vectors import VectorReader
 from semioscope.synthetic import MARK_FILE, is_synthetic
-
-MIN_DURATION_SECONDS = 15.0
-PUBLISHED = {"FOS": 106, "TCS": 77, "seizures": 183, "patients": 68}
-"""What the paper says of the seizures that it used."""
 
 _FILES_AT_ONCE = 256
 
@@ -68,7 +59,7 @@ class FeatureImport:
         num_clips: Vectors.
         notes: What a person should know.
         warnings: What a person should look at.
-        num_left_out: Views that were left out, as files of them are missing.
+        num_left_out: Views that were left out, as files of them are missing or not what they should be.
     """
 
     folder: Path
@@ -101,7 +92,8 @@ def import_gestures_features(
 ) -> FeatureImport:
     """Import an unpacked feature set into a cohort folder and the feature store.
 
-    A view whose files have a gap is left out: no vector is invented. A ``failures.tsv`` in the cohort lists it.
+    A view is left out where a file is missing, cannot be read or holds another vector: no vector is invented. A
+    ``failures.tsv`` in the cohort lists it.
 
     Args:
         source: The folder with ``seizures.csv`` and ``features_fpc_8_fps_15``, or the one above it.
@@ -112,7 +104,8 @@ def import_gestures_features(
         progress: Where to report to.
 
     Raises:
-        CohortError: If the set is not whole, or the cohort holds something else. No table is written then.
+        CohortError: If rows and folders do not fit, no view is whole, or the cohort holds something else. Nothing is
+            written then.
         StoreError: If the disk is full or a folder cannot be written.
     """
     root = find_set(source)
@@ -124,10 +117,16 @@ def import_gestures_features(
     def read(view: SetView) -> Float32[np.ndarray, "num_clips num_features"]:
         return _read_view(root / FEATURES_FOLDER / view.name, reader, progress)
 
-    with stage(progress, "import", found.num_clips, unit="vectors"):
-        return import_set(
-            found, folder, read, store=default_store(folder, store=store), force=force, mark=mark, name=root.name
-        )  # fmt: skip
+    return import_set(
+        found,
+        folder,
+        read,
+        store=default_store(folder, store=store),
+        force=force,
+        mark=mark,
+        name=root.resolve().name,
+        progress=progress,
+    )
 
 
 def import_set(
@@ -139,120 +138,87 @@ def import_set(
     force: bool = False,
     mark: Mapping[str, Any] | None = None,
     name: str = "",
+    progress: Progress,
 ) -> FeatureImport:
     """Write the cohort of a feature set whose vectors come from a function, one view at a time.
 
     Args:
         found: What the set holds.
         folder: The cohort; made if absent.
-        read: Returns the vectors of a view; ValueError in words if they are not what they should be.
+        read: Returns the vectors of a view; ValueError, naming folder and file, if they are not what they should be.
         store: Where the vectors go.
         force: Replace tables of the cohort that hold something else.
         mark: What says that the set is synthetic; None for a real one.
         name: Of the set, for messages.
+        progress: Where to report to.
 
     Raises:
-        CohortError: If a view cannot be read, or the cohort holds something else.
+        CohortError: If no view can be read, or the cohort holds something else.
         StoreError: If the disk is full or a folder cannot be written.
     """
-    cohort, warnings = cohort_of_set(found, folder)
-    if not force:
-        _refuse_other_tables(cohort)
+    if not force and holds_rows(folder):
+        with stage(progress, "check", found.num_clips, unit="vectors"):
+            faults = dict(_faulty(found, read))
+        refuse_other_tables(cohort_of_set(without(found, faults), folder)[0])
     source = PUBLISHED_SOURCE if mark is None else "synthetic"
-    problems: list[Problem] = []
     notes: list[str] = []
     entries: list[ImportedFeatures] = []
-    for view in found.views:
-        try:
-            features = read(view)
-        except ValueError as err:
-            problems.append(folder_problem(view.name, str(err)))
-            continue
-        if problems:
-            continue
-        absent = int(np.sum(~np.isfinite(features).all(axis=1)))
-        if absent:
-            notes.append(f"{absent} vectors of {view.name} hold NaN; these clips count as missing.")
-        key = store_imported(store, features, backbone=BACKBONE, clip_plan=CLIP_PLAN, source=source)
-        entries.append(
-            ImportedFeatures(
-                recording_id=view.name,
-                backbone=BACKBONE,
-                fps=CLIP_PLAN.fps,
-                frames_per_clip=CLIP_PLAN.frames_per_clip,
-                stride=CLIP_PLAN.stride,
-                num_clips=len(features),
-                num_features=NUM_FEATURES,
-                key=key,
-                source=source,
-            )
-        )
-    refuse(problems, name)
+    faults = {}
+    with stage(progress, "import", found.num_clips, unit="vectors"):
+        for view in found.views:
+            try:
+                features = read(view)
+            except ValueError as err:
+                faults[view.name] = str(err)
+                continue
+            absent = int(np.sum(~np.isfinite(features).all(axis=1)))
+            if absent:
+                notes.append(f"{absent} vectors of {view.name} hold NaN; these clips count as missing.")
+            key = store_imported(store, features, backbone=BACKBONE, clip_plan=CLIP_PLAN, source=source)
+            entries.append(_entry(view, len(features), key, source))
+    whole = without(found, faults)
+    lost = [(view, view.problem) for view in whole.left_out]
+    refuse([*lacking(whole), *(problem for _, problem in lost)], name)
+    cohort, unusable = cohort_of_set(whole, folder)
+    warnings = (*whole.warnings, *(str(problem) for _, problem in lost), *unusable)
     if mark is not None:
         write_json(folder / MARK_FILE, dict(mark))
     write_imported(folder, entries)
-    write_lost_views(folder, [(view.name, view.seizure_id, view.message) for view in found.left_out])
+    write_lost_views(folder, [(view.name, view.row.seizure_id, str(problem)) for view, problem in lost])
+    write_import_warnings(folder, warnings)
     write_cohort(cohort)
     return FeatureImport(
         folder=folder,
         store=store.folder,
-        steps=_steps(found),
-        num_clips=found.num_clips,
-        notes=(*found.notes, *notes),
-        warnings=(*found.warnings, *warnings),
-        num_left_out=len(found.left_out),
+        steps=counted_steps(whole),
+        num_clips=whole.num_clips,
+        notes=(*whole.notes, *whole.view_notes, *notes),
+        warnings=warnings,
+        num_left_out=len(lost),
     )
 
 
-def cohort_of_set(found: GesturesSet, folder: Path) -> tuple[Cohort, list[str]]:
-    """Return the cohort of a feature set, and warnings about clonic onsets that cannot be used."""
-    recordings: dict[str, Recording] = {}
-    seizures = []
-    unusable: list[str] = []
-    for seizure in found.seizures:
-        row = seizure.row
-        clonic = _clonic_seconds(seizure)
-        if row.is_tonic_clonic and clonic is None:
-            unusable.append(f"{row.seizure_id} ({row.onset_clonic})")
-        for view in seizure.views:
-            recordings[view.name] = Recording(
-                recording_id=view.name, patient_id=row.subject, view=view.view, path=None
-            )
-        views = tuple(
-            EventView(
-                recording_id=view.name,
-                onset_seconds=0.0,
-                offset_seconds=view.duration_seconds,
-                clonic_onset_seconds=clonic,
-                use=_use(row.discard, view.view),
-            )
-            for view in seizure.views
-        )
-        label = "TCS" if row.is_tonic_clonic else "FOS"
-        seizures.append(
-            Seizure(
-                seizure_id=row.seizure_id,
-                patient_id=row.subject,
-                views=views,
-                labels={"seizure_type": label},
-                row=row.number,
-            )
-        )
-    names = dict.fromkeys(seizure.row.subject for seizure in found.seizures)
-    warnings = []
-    if unusable:
-        warnings.append(
-            "OnsetClonic must lie between 0 and the duration, in seconds or hh:mm:ss from the seizure's onset, but "
-            f"does not for {', '.join(unusable)}. They stay tonic-clonic, but clonic_onset is n/a, so they cannot "
-            "take part in clip-level scores."
-        )
-    cohort = Cohort(
-        folder=folder,
-        patients=tuple(Patient(patient_id=name) for name in names),
-        recordings=recordings,
-        seizures=tuple(seizures),
+def _faulty(found: GesturesSet, read: ReadVectors) -> Iterator[tuple[str, str]]:
+    """Yield the views that cannot be read, and why."""
+    for view in found.views:
+        try:
+            read(view)
+        except ValueError as err:
+            yield view.name, str(err)
+
+
+def _entry(view: SetView, num_clips: int, key: str, source: str) -> ImportedFeatures:
+    return ImportedFeatures(
+        recording_id=view.name,
+        backbone=BACKBONE,
+        fps=CLIP_PLAN.fps,
+        frames_per_clip=CLIP_PLAN.frames_per_clip,
+        stride=CLIP_PLAN.stride,
+        num_clips=num_clips,
+        num_features=NUM_FEATURES,
+        key=key,
+        source=source,
     )
-    return cohort, warnings
 
 
 def _read_view(
@@ -265,66 +231,9 @@ def _read_view(
         try:
             features[number - 1] = reader.read(place + name)
         except ValueError as err:
-            msg = f"{name} {err}. Unpack the data set again."
+            msg = f"{folder.name}/{name} {err}"
             raise ValueError(msg) from err
         if number % _FILES_AT_ONCE == 0:
             progress.advance(_FILES_AT_ONCE, note=folder.name)
     progress.advance(len(names) % _FILES_AT_ONCE, note=folder.name)
     return features
-
-
-def _clonic_seconds(seizure: SetSeizure) -> float | None:
-    """Return the clonic onset, if it lies inside every view."""
-    if not seizure.row.is_tonic_clonic:
-        return None
-    try:
-        seconds = parse_seconds(seizure.row.onset_clonic)
-    except ValueError:
-        return None
-    return seconds if 0 < seconds < min(view.duration_seconds for view in seizure.views) else None
-
-
-def _use(discard: str, view: str) -> Use:
-    if discard == "Yes":
-        return "no"
-    return "evaluate" if discard.casefold() == view else "train"
-
-
-def _steps(found: GesturesSet) -> tuple[tuple[str, int, int | None], ...]:
-    long = [item for item in found.seizures if item.duration_seconds >= MIN_DURATION_SECONDS]
-    used = [item for item in long if item.row.discard != "Yes"]
-    tonic_clonic = sum(item.row.is_tonic_clonic for item in used)
-    return (
-        ("rows of the csv", found.num_rows, None),
-        ("views", len(found.views), None),
-        (f"seizures of {MIN_DURATION_SECONDS:g} s or more", len(long), None),
-        ("of these, not discarded in both views", len(used), PUBLISHED["seizures"]),
-        ("of these, focal (FOS)", len(used) - tonic_clonic, PUBLISHED["FOS"]),
-        ("of these, tonic-clonic (TCS)", tonic_clonic, PUBLISHED["TCS"]),
-        ("patients", len({item.row.subject for item in used}), PUBLISHED["patients"]),
-    )
-
-
-def _refuse_other_tables(cohort: Cohort) -> None:
-    """Refuse a folder whose tables hold other rows than would be written."""
-    with tempfile.TemporaryDirectory(prefix="semioscope-import-") as temporary:
-        write_cohort(replace(cohort, folder=Path(temporary)))
-        differing = [
-            schema.file
-            for schema in (PATIENTS, RECORDINGS, SEIZURES)
-            if _has_rows(cohort.folder / schema.file, schema)
-            and (cohort.folder / schema.file).read_bytes() != (Path(temporary) / schema.file).read_bytes()
-        ]
-    if differing:
-        msg = (
-            f"The tables of cohort {cohort.folder.resolve().name} must have no rows yet, or those of this import, "
-            f"but {' and '.join(differing)} holds others. Give --force to replace them, or choose another folder."
-        )
-        raise CohortError(msg)
-
-
-def _has_rows(path: Path, schema: TableSchema) -> bool:
-    if not path.exists():
-        return False
-    rows, problems = read_table(path, schema)
-    return bool(rows) or any(problem.severity == "error" for problem in problems)

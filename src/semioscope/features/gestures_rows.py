@@ -56,8 +56,12 @@ class CsvRow:
     def problem(self, message: str, *, severity: Severity = "error") -> Problem:
         """Return a problem with this row."""
         return Problem(
-            severity=severity, file=CSV_FILE, row=self.number, subject=f"seizure {self.seizure_id}", message=message
-        )  # fmt: skip
+            severity=severity,
+            file=CSV_FILE,
+            row=self.number,
+            subject=f"subject {self.subject}, seizure {self.seizure}",
+            message=message,
+        )
 
 
 def read_csv_rows(path: Path) -> tuple[list[CsvRow], list[Problem]]:

@@ -8,7 +8,6 @@ The vectors lie in the feature store like computed ones, under a key that is the
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from jaxtyping import Float32, Int64
 
 from semioscope.core.errors import CohortError
 from semioscope.core.files import digest, write_json
-from semioscope.core.formats import FAILURES, IMPORTED_FEATURES, SCHEMA_VERSION
+from semioscope.core.formats import IMPORTED_FEATURES, SCHEMA_VERSION
 from semioscope.core.tables import read_table, write_table
 from semioscope.features.clips import StoredGrid
 from semioscope.features.store import Block, FeatureStore
@@ -27,7 +26,6 @@ from semioscope.plans.clips import TIME_TOLERANCE_SECONDS
 
 ENGINE = "imported"
 """Stands in a block where computed ones name the engine."""
-_STAGE = "import"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,32 +103,6 @@ def write_imported(cohort_folder: Path, entries: list[ImportedFeatures]) -> None
     names = [column.name for column in fields(ImportedFeatures)]
     rows = [{name: getattr(entry, name) for name in names} for entry in entries]
     write_table(cohort_folder / IMPORTED_FEATURES.file, IMPORTED_FEATURES, rows)
-
-
-def write_lost_views(cohort_folder: Path, views: Sequence[tuple[str, str, str]]) -> None:
-    """Write ``failures.tsv`` of a cohort: views that an import left out. Without any, that of an earlier one goes.
-
-    Args:
-        cohort_folder: The cohort.
-        views: Recording, event and reason of each.
-    """
-    path = cohort_folder / FAILURES.file
-    if not views:
-        if lost_views(cohort_folder):
-            path.unlink()
-        return
-    rows = [
-        {"recording_id": recording_id, "event_id": event_id, "stage": _STAGE, "message": message}
-        for recording_id, event_id, message in views
-    ]
-    write_table(path, FAILURES, rows)
-
-
-def lost_views(cohort_folder: Path) -> tuple[str, ...]:
-    """Return the views that an import left out, by their recordings; empty if there are none."""
-    path = cohort_folder / FAILURES.file
-    rows = read_table(path, FAILURES)[0] if path.exists() else ()
-    return tuple(row.text("recording_id") or "?" for row in rows if row.text("stage") == _STAGE)
 
 
 def imported_of(

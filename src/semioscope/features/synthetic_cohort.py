@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from semioscope.core.progress import Progress, QuietProgress, stage
+from semioscope.core.progress import Progress, QuietProgress
 from semioscope.features.gestures_import import FeatureImport, import_set
+from semioscope.features.gestures_layout import GesturesSet, SetView
+from semioscope.features.gestures_match import match
 from semioscope.features.gestures_rows import checked_row
-from semioscope.features.gestures_set import GesturesSet, SetView, match
 from semioscope.features.plan import default_store
 from semioscope.synthetic import plan_feature_set
 
@@ -51,8 +52,8 @@ def make_feature_cohort(
         num_seizures=num_seizures, num_patients=num_patients, seed=seed, minutes=minutes
     )
     rows = [checked_row(number, cells)[0] for number, cells in enumerate(planned.csv_rows(), 2)]
-    seizures, _, notes = match(rows, planned.folders)
-    found = GesturesSet(seizures=tuple(seizures), num_rows=len(rows), notes=tuple(notes))
+    matched = match(rows, planned.folders)
+    found = GesturesSet(seizures=matched.seizures, num_rows=len(rows), notes=matched.notes)
     progress = progress or QuietProgress()
 
     def read(view: SetView) -> Float32[np.ndarray, "num_clips num_features"]:
@@ -60,13 +61,13 @@ def make_feature_cohort(
         progress.advance(view.num_clips, note=view.name)
         return vectors
 
-    with stage(progress, "features", found.num_clips, unit="vectors"):
-        return import_set(
-            found,
-            folder,
-            read,
-            store=default_store(folder, store=store),
-            force=force,
-            mark=planned.settings,
-            name="synthetic",
-        )
+    return import_set(
+        found,
+        folder,
+        read,
+        store=default_store(folder, store=store),
+        force=force,
+        mark=planned.settings,
+        name="synthetic",
+        progress=progress,
+    )

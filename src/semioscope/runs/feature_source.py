@@ -8,8 +8,8 @@ from semioscope.core.files import digest, file_sha256, read_json, write_json
 from semioscope.core.formats import RECORDINGS
 from semioscope.core.progress import Progress
 from semioscope.features import import_gestures_features
+from semioscope.features.gestures_layout import FEATURES_FOLDER, find_set
 from semioscope.features.gestures_rows import CSV_FILE
-from semioscope.features.gestures_set import FEATURES_FOLDER, find_set
 from semioscope.runs.folder import RunFolder, working_in
 
 IMPORTED_STRIDE = 1

@@ -18,6 +18,7 @@ from semioscope.features import (
     ExtractionPlan,
     FeatureStore,
     default_store,
+    import_warnings,
     lost_views,
     plan_extraction,
 )
@@ -233,8 +234,9 @@ def plan_run(
     if lost:
         notes.append(
             f"{len(lost)} view{'s' if len(lost) > 1 else ''} could not be imported and took no part "
-            f"({', '.join(lost)}): files are missing; failures.tsv of the cohort says which."
+            f"({', '.join(lost)}): files are missing or damaged; failures.tsv of the cohort says which."
         )
+    notes += [f"At the import of the features: {warning}" for warning in import_warnings(cohort_folder)]
     if of_movement and not groups:
         titles = " and ".join(BASELINES[name].title for name in of_movement)
         notes.append(f"Without videos there are no yardsticks of movement ({titles}).")

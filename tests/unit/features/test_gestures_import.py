@@ -1,6 +1,8 @@
 """The public layout of features: a set that is written by hand, its faults one by one, and the cohort of it."""
 
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from semioscope.features import (
     BackboneChoice,
     FeatureStore,
     import_gestures_features,
+    import_warnings,
     load_features,
     lost_views,
     make_feature_cohort,
@@ -19,7 +22,8 @@ from semioscope.features import (
     read_imported,
 )
 from semioscope.features import gestures_import as importer
-from semioscope.features.gestures_set import FrameGapError, vector_files
+from semioscope.features.gestures_files import look_at_views, vector_files, view_files
+from semioscope.features.gestures_match import plain_id
 from semioscope.plans import ClipPlan
 from semioscope.synthetic import is_synthetic, plan_feature_set, write_feature_set
 
@@ -229,8 +233,8 @@ class TestLeftOutOrTaken:
     @pytest.mark.parametrize(
         ("before", "after", "words", "seizure", "label"),
         [
-            ("1.5,Yes", "1.5,No", "row 3 (seizure 061_06): OnsetClonic", "061_06", "TCS"),
-            (",,No,No", ",,Yes,No", "row 2 (seizure 061_05): OnsetClonic", "061_05", "FOS"),
+            ("1.5,Yes", "1.5,No", "row 3 (subject 061, seizure 06): OnsetClonic", "061_06", "TCS"),
+            (",,No,No", ",,Yes,No", "row 2 (subject 061, seizure 05): OnsetClonic", "061_05", "FOS"),
         ],
     )
     def test_a_contradiction_is_told_with_what_was_taken(
@@ -252,7 +256,7 @@ class TestLeftOutOrTaken:
         found = run(copy, tmp_path / "c")
         [told] = [warning for warning in found.warnings if "061_06_S" in warning]
         assert told.startswith(
-            "seizures.csv row 3 (seizure 061_06): 061_06_S must hold one .pth file per start"
+            "seizures.csv row 3 (subject 061, seizure 06): 061_06_S must hold one .pth file per start"
         )
         assert (
             "but 00007.pth is missing beside 00000.pth to 00039.pth. The view is left out; the other" in told
@@ -308,17 +312,159 @@ class TestLeftOutOrTaken:
         for name in NAMES:
             for letter in "LS":
                 (features_of(copy, f"{name}_{letter}") / "00007.pth").unlink()
-        text = refused(copy, tmp_path, "must have a seizure with a whole view, but every view has a gap")
+        text = refused(copy, tmp_path, "must have a seizure with a whole view, but no view is whole")
         assert text.count("\nWarning: ") == 8
 
     def test_a_gap_does_not_hide_other_faults(self, copy, tmp_path):
-        """What no row fits stays refused, and may be skipped; a wrong vector elsewhere still refuses everything."""
+        """What no row fits stays refused, and may be skipped; a wrong vector elsewhere is told too."""
         change_csv(copy, "321,14", "322,14")
         (features_of(copy, "321_14_L") / "00007.pth").unlink()
         assert "321_14_L: must belong to a row" in refused(copy, tmp_path, "has 3 problems")
         assert run(copy, tmp_path / "skipped", skip_unmatched=True).num_left_out == 0
         torch.save(torch.zeros(511), features_of(copy, "061_05_S") / "00003.pth")
-        refused(copy, tmp_path, "but holds 511", skip_unmatched=True)
+        assert run(copy, tmp_path / "both", skip_unmatched=True).num_left_out == 1
+
+
+def remove_first(folder):
+    (folder / "00000.pth").unlink()
+
+
+def empty(folder):
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def twice(folder):
+    shutil.copyfile(folder / "00003.pth", folder / "3.pth")
+
+
+def cut_off(folder):
+    path = folder / "00039.pth"
+    path.write_bytes(path.read_bytes()[:700])
+
+
+def holding(value):
+    return lambda folder: torch.save(value, folder / "00039.pth")
+
+
+BAD_VIEWS = {
+    "the first is missing": (
+        remove_first,
+        "061_06_S must hold one .pth file per start frame, numbered from 0 as in other folders without a gap, "
+        "but 00000.pth is missing beside 00001.pth to 00039.pth",
+    ),
+    "a gap": (lambda folder: (folder / "00038.pth").unlink(), "but 00038.pth is missing beside 00000.pth"),
+    "empty": (empty, "061_06_S must hold one .pth file per start frame, but holds none"),
+    "a number twice": (twice, "but two have the number 3"),
+    "wrong length": (
+        holding(torch.zeros(511)),
+        "061_06_S/00039.pth must hold one tensor of 512 numbers, but holds 511",
+    ),
+    "no tensor": (
+        holding({"x": torch.zeros(512)}),
+        "061_06_S/00039.pth must hold one tensor of 512 numbers, but holds a",
+    ),
+    "cut off": (cut_off, "061_06_S/00039.pth must be a file of torch.save, but cannot be read"),
+}
+
+
+def stored_keys(folder):
+    return {path.parent.name for path in folder.rglob("key.json")}
+
+
+def listed_keys(folder):
+    return {entry.key for entries in read_imported(folder).values() for entry in entries}
+
+
+class TestBadViews:
+    """Whatever is wrong with the files of one view: the view is left out, told with row and folder, and listed."""
+
+    @pytest.mark.parametrize("how", BAD_VIEWS)
+    def test_the_rest_stands_and_nothing_of_the_view_is_stored(self, done, copy, tmp_path, how):
+        spoil, words = BAD_VIEWS[how]
+        spoil(features_of(copy, "061_06_S"))
+        folder = tmp_path / "c"
+        found = run(copy, folder)
+        [told] = [warning for warning in found.warnings if "061_06_S" in warning]
+        assert told.startswith("seizures.csv row 3 (subject 061, seizure 06): 061_06_S")
+        assert words in told
+        assert "The view is left out; the other view of the seizure stays. Unpack the data set again" in told
+        assert f"Warning: {told}" in found.describe()
+        assert (found.num_left_out, lost_views(folder)) == (1, ("061_06_S",))
+        assert told in (folder / "failures.tsv").read_text()
+        assert import_warnings(folder) == found.warnings
+        cohort, whole = read_cohort(folder), done[1]
+        assert set(whole.recordings) - set(cohort.recordings) == {"061_06_S"}
+        assert [one.seizure_id for one in cohort.seizures] == [one.seizure_id for one in whole.seizures]
+        for name, entries in read_imported(folder).items():
+            assert entries == read_imported(done[0].folder)[name]
+        assert stored_keys(folder) == listed_keys(folder)
+        assert counts(found)["views"] == 7
+        assert "Note: Seizure 061_06 has one view only (large)." in found.describe()
+
+    def test_a_seizure_whose_views_differ_in_their_faults_goes_with_them(self, copy, tmp_path):
+        empty(features_of(copy, "321_14_L"))
+        cut_off(features_of(copy, "321_14_S"))
+        found = run(copy, tmp_path / "c")
+        told = [warning for warning in found.warnings if "321_14_" in warning]
+        assert len(told) == 2
+        assert all("and the seizure with it, as it has no other whole view" in warning for warning in told)
+        assert "321_14" not in {one.seizure_id for one in read_cohort(tmp_path / "c").seizures}
+        assert stored_keys(tmp_path / "c") == listed_keys(tmp_path / "c")
+
+    def test_a_set_of_other_vectors_is_refused_and_leaves_nothing(self, copy, tmp_path):
+        for name in NAMES:
+            for letter in "LS":
+                holding(torch.zeros(511))(features_of(copy, f"{name}_{letter}"))
+        text = refused(copy, tmp_path, "must have a seizure with a whole view, but no view is whole")
+        assert text.count("\nWarning: seizures.csv row ") == 8
+        assert not (tmp_path / "cohort").exists()
+
+    def test_tables_of_a_whole_set_are_kept_and_nothing_is_stored(self, copy, tmp_path):
+        """The set lost a vector since, so other tables would be written: that is known before blocks are."""
+        run(copy, tmp_path / "c")
+        cut_off(features_of(copy, "061_06_S"))
+        with pytest.raises(CohortError, match=r"holds others. Give --force to replace them"):
+            run(copy, tmp_path / "c", store=tmp_path / "other")
+        assert not (tmp_path / "other").exists()
+        assert lost_views(tmp_path / "c") == ()
+        assert run(copy, tmp_path / "c", force=True).num_left_out == 1
+
+    def test_the_same_fault_again_gives_the_same_tables(self, copy, tmp_path):
+        cut_off(features_of(copy, "061_06_S"))
+        first = run(copy, tmp_path / "c")
+        assert run(copy, tmp_path / "c") == first
+
+    def test_a_folder_that_may_not_be_read(self, copy, tmp_path, monkeypatch):
+        scan = os.scandir
+
+        def refusing(path):
+            if Path(path).name == "061_06_S":
+                raise PermissionError(13, "Permission denied")
+            return scan(path)
+
+        monkeypatch.setattr(os, "scandir", refusing)
+        found = run(copy, tmp_path / "c")
+        assert any("061_06_S must be a folder that can be read: Permission" in one for one in found.warnings)
+
+
+class TestImportWarnings:
+    def test_a_cohort_that_was_not_imported_has_none(self, tmp_path):
+        assert import_warnings(tmp_path) == ()
+
+    def test_none_replace_those_of_an_import_before(self, copy, tmp_path):
+        change_csv(copy, ",99,", ",2,")
+        change_csv(copy, ",,No,No", ",,Yes,No")
+        assert len(run(copy, tmp_path / "c").warnings) == len(import_warnings(tmp_path / "c")) == 1
+        change_csv(copy, ",,Yes,No", ",,No,No")
+        run(copy, tmp_path / "c")
+        assert import_warnings(tmp_path / "c") == ()
+
+    @pytest.mark.parametrize("content", ["[]", '{"warnings": "one"}', '{"warnings": [1]}'])
+    def test_another_file_of_that_name(self, tmp_path, content):
+        (tmp_path / "import.json").write_text(content)
+        with pytest.raises(CohortError, match="must hold a list of texts under warnings"):
+            import_warnings(tmp_path)
 
 
 def change_csv(root, before, after):
@@ -332,12 +478,12 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("before", "after", "words"),
         [
-            ("No,No", "No,Larg", r"row 2 \(seizure 061_05\): Discard must be .* got 'Larg'. Did you mean Large"),
-            ("No,No", "No,", r"row 2 \(seizure 061_05\): Discard must be No, Yes, Large or Small, got ''"),
+            ("No,No", "No,Larg", r"row 2 \(subject 061.*\): Discard must be .* got 'Larg'. Did you mean Large"),
+            ("No,No", "No,", r"row 2 \(subject 061, seizure 05\): Discard must be No, Yes, Large or Small, got ''"),
             (",,No,No", ",,perhaps,No", r"row 2 .*GTCS must be Yes, No, True, False, 1 or 0, got 'perhaps'"),
-            ("061,05", "61,5", r"row 2 \(seizure 61_5\): Subject 61 .* folder 061_05_L or 061_05_S probably belongs"),
-            ("007,01", "061,05", r"row 4 \(seizure 061_05\): Subject .* must occur once, but row 2 has them too"),
-            ("061,05", "062,05", r"row 2 \(seizure 062_05\): must have a folder 062_05_L or 062_05_S"),
+            ("061,05", "61,5", r"row 2 \(subject 61, seizure 5\): .* folder 061_05_L or 061_05_S probably belongs"),
+            ("007,01", "061,05", r"row 4 \(subject 061, .*\): Subject .* must occur once, but row 2 has them too"),
+            ("061,05", "062,05", r"row 2 \(subject 062, seizure 05\): must have a folder 062_05_L or 062_05_S"),
             ("061,05", "06 1,05", r"Subject must be letters, digits"),
             ("0,061,05,,No,No", "0,061,05,,No", r"row 2: must have 6 cells as the header has, got 5"),
             ("OnsetClonic", "Onset", r"lacks OnsetClonic; its header is ,Subject,Seizure,Onset,GTCS"),
@@ -358,47 +504,60 @@ class TestRefused:
         errors, warnings = text.split("\nWarning: ", 1)
         assert errors.count("\n") == 4
         assert (
-            "row 3 (seizure 061_06): OnsetClonic must stand there just when GTCS says tonic-clonic"
+            "row 3 (subject 061, seizure 06): OnsetClonic must stand there just when GTCS says tonic-clonic"
             in warnings
         )
         assert (
-            "row 4 (seizure 007_01): 007_01_S must hold one .pth file per start frame, numbered" in warnings
+            "row 4 (subject 007, seizure 01): 007_01_S must hold one .pth file per start frame, numbered"
+            in warnings
         )
 
     def test_unmatched_rows_and_folders_can_be_left_out(self, copy, tmp_path):
         change_csv(copy, "321,14", "322,14")
         done = run(copy, tmp_path / "c", skip_unmatched=True)
-        assert done.describe().count("Note: left out: ") == 3
+        assert done.describe().count("Warning: left out: ") == 3
         assert "321" not in {patient.patient_id for patient in read_cohort(tmp_path / "c").patients}
 
-    @pytest.mark.parametrize(
-        ("name", "value", "words"),
-        [
-            (
-                "00003.pth",
-                torch.zeros(511),
-                "061_05_L: 00003.pth must hold one tensor of 512 numbers, but holds 511",
-            ),
-            (
-                "00003.pth",
-                {"x": torch.zeros(512)},
-                "061_05_L: 00003.pth must hold one tensor .* but holds a dict",
-            ),
-            ("3.pth", torch.zeros(512), "two have the number 3"),
-        ],
+    NEAR = (
+        ("0,061,05", "0,61,5"),
+        ("0,061,05", '0,61.0,"5,0"'),
+        ("0,061,05", "0,0 61, 05"),
+        ("0,061,05", "0,'061,05"),
+        ("0,061,05", "0,0061,5.00"),
+        (
+            "2,007,01,0:00:02,Yes,Yes",
+            "2,7,1,0:00:02,Yes,Yes",
+        ),  # a row that is discarded lost them all the same
     )
-    def test_files(self, copy, tmp_path, name, value, words):
-        torch.save(value, features_of(copy, "061_05_L") / name)
-        refused(copy, tmp_path, words)
 
-    def test_a_file_that_is_no_tensor(self, copy, tmp_path):
-        (features_of(copy, "061_05_L") / "00003.pth").write_bytes(b"not one")
-        refused(copy, tmp_path, r"061_05_L: 00003.pth must .* Unpack the data set again")
+    @pytest.mark.parametrize("skip_unmatched", [False, True])
+    @pytest.mark.parametrize(("before", "after"), NEAR)
+    def test_a_row_that_a_spreadsheet_changed_is_refused_also_where_others_are_skipped(
+        self, copy, tmp_path, before, after, skip_unmatched
+    ):
+        change_csv(copy, before, after)
+        subject, seizure = before.split(",")[1:3]
+        words = f"the folder {subject}_{seizure}_L or {subject}_{seizure}_S probably belongs to it. Write {subject} "
+        text = refused(copy, tmp_path, words, skip_unmatched=skip_unmatched)
+        [told] = [line for line in text.splitlines() if "probably belongs" in line]
+        assert told.startswith(f"seizures.csv row {2 if subject == '061' else 4} (subject ")
+        assert f"Write {subject} and {seizure} there" in told
+        assert "--skip-unmatched does not leave such a row out" in told
+        assert "must belong to a row" not in text
 
-    def test_a_folder_without_files(self, copy, tmp_path):
-        shutil.rmtree(features_of(copy, "061_05_L"))
-        features_of(copy, "061_05_L").mkdir()
-        refused(copy, tmp_path, "061_05_L: must hold one .pth file per start frame, but holds none")
+    def test_folders_without_the_zeros_of_the_csv(self, copy, tmp_path):
+        features_of(copy, "061_05_L").rename(features_of(copy, "61_5_L"))
+        shutil.rmtree(features_of(copy, "061_05_S"))
+        refused(
+            copy, tmp_path, "the folder 61_5_L probably belongs to it. Write 61 and 5", skip_unmatched=True
+        )
+
+    def test_a_row_that_is_there_again_without_zeros(self, copy, tmp_path):
+        change_csv(copy, "3,321,14", "4,61,5,,No,No\n3,321,14")
+        words = (
+            r"row 5 \(subject 61, seizure 5\): .* the folder 061_05_L or 061_05_S, which .*, is that of row 2"
+        )
+        refused(copy, tmp_path, words, skip_unmatched=True)
 
     @pytest.mark.parametrize(
         ("gone", "words"),
@@ -433,18 +592,49 @@ class TestRefused:
             run(copy, tmp_path / "cohort", store=tmp_path / "store")
 
 
+def touch(folder, *names):
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
 def test_names_are_ordered_by_number_or_else_as_text(tmp_path):
-    for name in ("frame_10.pth", "frame_9.pth", "frame_8.pth", ".hidden.pth", "notes.txt"):
-        (tmp_path / name).touch()
-    with pytest.raises(
-        FrameGapError, match=r"frame_1.pth, frame_2.pth, frame_3.pth and 4 more are missing beside"
-    ):
-        vector_files(tmp_path)
-    for number in range(1, 8):
-        (tmp_path / f"frame_{number}.pth").touch()
+    touch(tmp_path, *(f"frame_{number}.pth" for number in range(1, 11)), ".hidden.pth", "notes.txt")
     assert vector_files(tmp_path) == [f"frame_{number}.pth" for number in range(1, 11)]
-    (tmp_path / "last.pth").touch()
+    assert view_files(tmp_path).gap(1) == ""
+    touch(tmp_path, "last.pth")
     assert vector_files(tmp_path)[:2] == ["frame_1.pth", "frame_10.pth"]
+    assert view_files(tmp_path).gap(0) == ""
+
+
+def test_the_missing_files_are_named_and_counted(tmp_path):
+    found = view_files(touch(tmp_path, "frame_10.pth", "frame_9.pth", "frame_8.pth"))
+    assert "from 1 without a gap, but frame_1.pth, frame_2.pth, frame_3.pth and 4 more are" in found.gap(1)
+    assert "from 0 as in other folders without a gap, but frame_0.pth, frame_1.pth" in found.gap(0)
+    touch(tmp_path, "frame_20261231235959.pth", "frame_12.pth")
+    assert "frame_0.pth, frame_1.pth, frame_2.pth and 20261231235952 more" in view_files(tmp_path).gap(0)
+
+
+def test_views_begin_where_most_views_begin(tmp_path):
+    ones = [touch(tmp_path / f"one{k}", "1.pth", "2.pth") for k in range(2)]
+    zero = touch(tmp_path / "zero", "0.pth", "1.pth")
+    named = touch(tmp_path / "named", "a.pth", "b.pth")
+    assert look_at_views([*ones, zero, named]) == ({"one0": 2, "one1": 2, "zero": 2, "named": 2}, {})
+    late = touch(tmp_path / "late", "2.pth")
+    counts, faults = look_at_views([*ones, late])
+    assert counts == {"one0": 2, "one1": 2, "late": 0}
+    assert "numbered from 1 without a gap, but 1.pth is missing beside 2.pth" in faults["late"]
+    counts, faults = look_at_views([ones[0], zero])
+    assert counts == {"one0": 0, "zero": 2}
+    assert "numbered from 0 as in other folders without a gap, but 0.pth is missing" in faults["one0"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("61", "62"), ("6.1", "61"), ("1,5", "15"), ("0", "1"), ("a1", "1")]
+)
+def test_ids_that_are_not_nearly_the_same(one, other):
+    assert plain_id(one) != plain_id(other)
 
 
 SIZE = {"num_seizures": 4, "num_patients": 3, "seed": 5, "minutes": 1.2}

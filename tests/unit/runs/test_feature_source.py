@@ -45,8 +45,10 @@ def test_rows_without_folders_are_left_out_only_where_it_was_asked(published: Pa
     lines = (published / "seizures.csv").read_text().splitlines()[1:]
     ids = {"_".join(line.split(",")[1:3]) for line in lines}
     [gone] = ids - {seizure.seizure_id for seizure in read_cohort(folder).seizures}
-    assert any(f"(seizure {gone}): must have a folder" in text for _, text in told)
-    assert any("Note: left out: " in text for _, text in told)
+    named = "subject {}, seizure {}".format(*gone.split("_"))
+    assert any(
+        f"Warning: left out: seizures.csv row 2 ({named}): must have a folder" in text for _, text in told
+    )
 
 
 def test_a_run_goes_on_with_what_it_began_with(published: Path, tmp_path: Path) -> None:
