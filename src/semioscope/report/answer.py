@@ -18,6 +18,7 @@ from semioscope.report.wording import (
     percent,
     plural,
 )  # fmt: skip
+from semioscope.splits import PATIENT_RULES
 
 Verdict = Literal["better", "unclear", "worse", "unknown"]
 
@@ -183,7 +184,7 @@ def _reach(tables: RunTables) -> list[str]:
             f"Seizures of {plural(len(shared), 'patient')} were used both to train and to test a model: "
             "the figures are likely to be better than for a new patient."
         )
-    elif rule in ("patient", "leave-one-patient-out"):
+    elif rule in PATIENT_RULES:
         sentences.append("Every seizure was judged by a model that had never seen that patient.")
     if selection == "test":
         sentences.append(

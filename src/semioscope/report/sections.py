@@ -140,7 +140,10 @@ def scored_events(scores: Mapping[str, Any]) -> list[ScoredEvent]:
 
 
 def fold_members(tables: RunTables) -> list[tuple[str, list[ScoredEvent]]]:
-    """Return the tested events of each fold; an event without a score is there without one."""
+    """Return the tested events of each fold; an event without a score is there without one.
+
+    An event that several folds test has the mean of their scores in each of them.
+    """
     known = {event.event_id: event for event in scored_events(tables.scores)}
     patient_of = as_mapping(tables.folds.get("patient_of"))
     folds = []
@@ -165,11 +168,10 @@ def event_rows(tables: RunTables, *, drawn: frozenset[str]) -> list[dict[str, An
     scores = tables.scores
     classes = [str(name) for name in as_list(scores.get("classes"))]
     threshold = scores.get("threshold")
-    fold_of = {
-        str(name): fold.get("index", "")
-        for fold in map(as_mapping, as_list(tables.folds.get("folds")))
-        for name in as_list(fold.get("test"))
-    }
+    folds_of: dict[str, list[str]] = {}
+    for fold in map(as_mapping, as_list(tables.folds.get("folds"))):
+        for name in as_list(fold.get("test")):
+            folds_of.setdefault(str(name), []).append(str(fold.get("index", "")))
     rows = []
     for event in map(as_mapping, as_list(scores.get("events"))):
         event_id, correct = str(event.get("event_id")), event.get("correct")
@@ -185,7 +187,7 @@ def event_rows(tables: RunTables, *, drawn: frozenset[str]) -> list[dict[str, An
                 "event_id": event_id,
                 "link": f"timeline-{file_name(event_id)}" if event_id in drawn else "",
                 "patient_id": str(event.get("patient_id", "?")),
-                "fold": fold_of.get(event_id, ""),
+                "fold": ", ".join(folds_of.get(event_id, ())),
                 "truth": class_name(event.get("y_true"), classes),
                 "score": percent_beside(event.get("score"), threshold),
                 "score_sort": as_float(event.get("score")),

@@ -8,8 +8,7 @@ from typing import Any, Literal, cast
 
 from semioscope.core.errors import StoreError
 from semioscope.report.inputs import RunTables, as_float, as_list, as_mapping, read_run_tables
-
-PATIENT_RULES = ("patient", "leave-one-patient-out")
+from semioscope.splits import PATIENT_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

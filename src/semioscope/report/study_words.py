@@ -20,6 +20,7 @@ from semioscope.report.wording import (
 _AGGREGATORS = {"mean": "Mean", "fc": "FC", "lstm": "LSTM", "blstm": "BLSTM", "lstm_fc": "LSTM + FC"}
 _RULES = {
     "patient": "folds by patient",
+    "patients-per-class": "folds with as many patients of each class",
     "leave-one-patient-out": "one patient left out at a time",
     "seizure": "folds by seizure",
     "released": "the folds of the released code",

@@ -1,6 +1,7 @@
 """Whether runs may be compared: the same events, tested in the same folds by models of the same training events."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from semioscope.core.errors import ConfigError
@@ -150,42 +151,81 @@ def _differences(first: ComparedRun, run: ComparedRun) -> list[str]:
 
 
 def _fold_differences(
-    first: ComparedRun, run: ComparedRun, tests: Sequence[dict[str, tuple[frozenset[str], ...]]]
+    first: ComparedRun, run: ComparedRun, tests: Sequence[Mapping[str, Sequence["_TestedIn"]]]
 ) -> list[str]:
     shared = set(tests[0]) & set(tests[1])
     apart = {
-        event_id for event_id in shared if tests[0][event_id][0] & shared != tests[1][event_id][0] & shared
+        event_id
+        for event_id in shared
+        if _beside(tests[0][event_id], shared) != _beside(tests[1][event_id], shared)
     }
     if apart:
         return [
             f"{_events(apart)} tested together with others in {run.name} than in {first.name} "
             f"({_listed(apart)})."
         ]
-    for side, word in ((1, "trained on"), (2, "used to choose the epoch")):
-        other = {event_id for event_id in shared if tests[0][event_id][side] != tests[1][event_id][side]}
-        if not other:
+    for side, word in (("train", "trained on"), ("validation", "used to choose the epoch")):
+        moved_by_event = {
+            event_id: moved
+            for event_id in shared
+            if (moved := _moved(tests[0][event_id], tests[1][event_id], side, shared))
+        }
+        if not moved_by_event:
             continue
-        example = min(other)
-        patients = [
-            {plan.patient_of.get(name, name) for name in found[example][side]}
-            for plan, found in ((first.folds, tests[0]), (run.folds, tests[1]))
-        ]
-        moved = patients[0] ^ patients[1]
-        which = f"other patients ({_listed(moved)})" if moved else "other events of the same patients"
+        example = min(moved_by_event)
+        patients = {
+            patient
+            for pair in moved_by_event[example]
+            for patient in _patients(pair[0], first.folds) ^ _patients(pair[1], run.folds)
+        }
+        which = f"other patients ({_listed(patients)})" if patients else "other events of the same patients"
         return [
             f"The fold that tests {example} has {which} {word} in {run.name} than in {first.name} "
-            f"({len(other)} of {len(shared)} events)."
+            f"({len(moved_by_event)} of {len(shared)} events)."
         ]
     return []
 
 
-def _tested(plan: FoldPlan) -> dict[str, tuple[frozenset[str], ...]]:
-    """Return for every tested event who is tested with it, trained on and used to choose."""
-    return {
-        event_id: (frozenset(fold.test), frozenset(fold.train), frozenset(fold.validation))
-        for fold in plan.folds
-        for event_id in fold.test
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TestedIn:
+    """A fold, as the events that it tests see it."""
+
+    test: frozenset[str]
+    train: frozenset[str]
+    validation: frozenset[str]
+
+
+def _tested(plan: FoldPlan) -> dict[str, list[_TestedIn]]:
+    """Return for every tested event the folds that test it: one, or several under rules that repeat."""
+    found: dict[str, list[_TestedIn]] = {}
+    for fold in plan.folds:
+        one = _TestedIn(
+            test=frozenset(fold.test), train=frozenset(fold.train), validation=frozenset(fold.validation)
+        )
+        for event_id in fold.test:
+            found.setdefault(event_id, []).append(one)
+    return found
+
+
+def _beside(folds: Sequence[_TestedIn], shared: set[str]) -> Counter[frozenset[str]]:
+    """Return who is tested with an event, in every fold that tests it."""
+    return Counter(fold.test & shared for fold in folds)
+
+
+def _moved(
+    mine: Sequence[_TestedIn], theirs: Sequence[_TestedIn], side: str, shared: set[str]
+) -> list[tuple[frozenset[str], frozenset[str]]]:
+    """Return what two runs have on a side of the folds that test the same events, where it differs."""
+    held = [Counter((fold.test & shared, getattr(fold, side)) for fold in folds) for folds in (mine, theirs)]
+    ordered = [
+        sorted((sorted(tested), sorted(members)) for tested, members in only.elements())
+        for only in (held[0] - held[1], held[1] - held[0])
+    ]
+    return [(frozenset(one), frozenset(two)) for (_, one), (_, two) in zip(*ordered, strict=True)]
+
+
+def _patients(event_ids: Iterable[str], plan: FoldPlan) -> set[str]:
+    return {plan.patient_of.get(name, name) for name in event_ids}
 
 
 def _left_out(event_id: str, runs: Sequence[ComparedRun]) -> LeftOut:

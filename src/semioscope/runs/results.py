@@ -274,13 +274,15 @@ def baseline_event_scores(
     """Return the out-of-fold scores of the yardsticks on the events that the model scored.
 
     A yardstick is fitted on the training and validation events of each fold: it chooses nothing on the latter.
-    Under selection on the test fold the validation events are the tested ones, and are left out.
+    Under selection on the test fold the validation events are the tested ones, and are left out. An event that
+    several folds test has the mean of what they say, as the model's scores have; one that none tests has NaN.
     """
     position = {event_id: i for i, event_id in enumerate(event_ids)}
     row = {event_id: i for i, event_id in enumerate(scored.event_ids)}
     results = {}
     for name in names:
-        y_score = np.full((len(scored.event_ids), num_classes), np.nan)
+        total = np.zeros((len(scored.event_ids), num_classes))
+        num_folds = np.zeros((len(scored.event_ids), 1))
         for fold in folds.folds:
             known = sorted((set(fold.train) | set(fold.validation)) - set(fold.test))
             asked = [event_id for event_id in fold.test if event_id in row]
@@ -288,15 +290,15 @@ def baseline_event_scores(
                 continue
             train = traits.at(np.array([position[event_id] for event_id in known], dtype=np.int64))
             test = traits.at(np.array([position[event_id] for event_id in asked], dtype=np.int64))
-            y_score[[row[event_id] for event_id in asked]] = baseline_scores(
-                name, train, test, num_classes=num_classes
-            )
+            rows = [row[event_id] for event_id in asked]
+            total[rows] += baseline_scores(name, train, test, num_classes=num_classes)
+            num_folds[rows] += 1
         results[name] = EventScores(
             event_ids=scored.event_ids,
             patients=scored.patients,
             folds=scored.folds,
             y_true=scored.y_true,
-            y_score=y_score,
+            y_score=np.divide(total, num_folds, out=np.full_like(total, np.nan), where=num_folds > 0),
         )
     return results
 

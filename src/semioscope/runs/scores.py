@@ -17,6 +17,7 @@ from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import EventScores, ViewScore, event_scores, one_per_view
 from semioscope.runs.slice_facts import data_summary
 from semioscope.runs.slice_scores import slice_scores
+from semioscope.runs.thresholds import THRESHOLD, inner_threshold
 from semioscope.runs.yardsticks import yardstick_notes
 from semioscope.scoring import (
     METRICS,
@@ -35,8 +36,6 @@ from semioscope.scoring import (
     reliability_points,
 )
 
-THRESHOLD = 0.5
-"""Of the score of the positive class; as in the paper."""
 COMPARED = ("accuracy", "balanced_accuracy", "f1", "macro_f1", "auroc")
 
 
@@ -110,7 +109,7 @@ def _content(
     if isinstance(plan.clips, SlicePlan):
         content["slices"] = _slices(plan, plan.clips, views)
     if binary:
-        inner, note = _inner_threshold(events, classes, fold_results, seed=seed)
+        inner, note = inner_threshold(views, events, classes, fold_results, seed=seed)
         content["event_inner_threshold"] = inner
         content["notes"] += [note] if note else []
         if plan.folds.selection == "inner":  # the paper's protocol keeps 0.5
@@ -143,45 +142,6 @@ def _estimates(events: EventScores, classes: Sequence[str], *, seed: int) -> dic
         )
         for name, metric in metrics_for(len(classes)).items()
     }
-
-
-def _inner_threshold(
-    events: EventScores,
-    classes: Sequence[str],
-    fold_results: Mapping[int, Mapping[str, Any]],
-    *,
-    seed: int,
-) -> tuple[dict[str, Any], str]:
-    """Return the scores under the thresholds that the inner splits chose, and a sentence about them."""
-    chosen = {fold: result.get("threshold") for fold, result in fold_results.items()}
-    known = [value for value in chosen.values() if value is not None]
-    if not known:
-        return {}, ""
-    thresholds = np.array([THRESHOLD if chosen[fold] is None else chosen[fold] for fold in events.folds])
-    scores = {
-        name: asdict(
-            bootstrap_patients(
-                find_metric(name),
-                events.y_true,
-                events.y_score,
-                events.patients,
-                threshold=thresholds,
-                seed=seed,
-                class_names=classes,
-            )
-        )
-        for name in ("accuracy", "balanced_accuracy", "f1", "sensitivity", "specificity")
-    }
-    low, high, usual = (f"{value:.2f}" for value in (min(known), max(known), THRESHOLD))
-    if low == high == usual:
-        return scores, ""
-    told = low if low == high else f"{low} to {high}"
-    accuracy, balanced = (100 * scores[name]["value"] for name in ("accuracy", "balanced_accuracy"))
-    note = (
-        f"With the threshold chosen inside the training patients of each fold ({told} instead of {usual}), "
-        f"accuracy is {accuracy:.1f} % and balanced accuracy {balanced:.1f} %."
-    )
-    return scores, note
 
 
 def _as_events(views: Sequence[ViewScore], num_classes: int) -> EventScores:

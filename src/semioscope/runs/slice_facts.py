@@ -87,27 +87,6 @@ def pace(examples: Iterable[ViewExample]) -> dict[str, int]:
     }
 
 
-def repeated_events(tested: Iterable[tuple[int, str, str]]) -> list[str]:
-    """Return a sentence about the events that several folds test, if there are any.
-
-    Args:
-        tested: Fold, event and patient of every test.
-    """
-    folds: dict[str, set[int]] = {}
-    patient_of: dict[str, str] = {}
-    for fold, event_id, patient_id in tested:
-        folds.setdefault(event_id, set()).add(fold)
-        patient_of[event_id] = patient_id
-    again = [event_id for event_id, own in folds.items() if len(own) > 1]
-    if not again:
-        return []
-    num_patients = len({patient_of[event_id] for event_id in again})
-    return [
-        f"{len(again)} of {len(folds)} events, of {num_patients} of {len(set(patient_of.values()))} patients, are "
-        "tested in more than one fold. They count in each of these folds, and as often in the figures over all folds."
-    ]
-
-
 def undefined_scores(folds: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a sentence for each fold in which something is undefined: a class is not there, or is never called.
 

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from semioscope.plans import SlicePlan
 from semioscope.recipes.published_karacsony import published_slices
 from semioscope.runs.results import ViewScore
-from semioscope.runs.slice_facts import pace, repeated_events, undefined_scores
+from semioscope.runs.slice_facts import pace, undefined_scores
 from semioscope.scoring import (
     METRICS,
     ClassScores,
@@ -96,7 +96,6 @@ def slice_scores(
             )
             for name in POOLED
         }
-    tested = [(view.fold, view.example.event_id, view.example.patient_id) for view in views]
     return {
         "plan": slices.model_dump(),
         "num_slices": len(rows.y_true),
@@ -111,7 +110,7 @@ def slice_scores(
         "published": published_slices(
             recipe, num_classes=len(classes), aggregator=aggregator, extended=extended
         ),
-        "notes": [*repeated_events(tested), *undefined_scores(folds)],
+        "notes": undefined_scores(folds),
     }
 
 

@@ -6,8 +6,9 @@ from typing import Any
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.recipes import published_values
 from semioscope.runs.planning import RunPlan
-from semioscope.runs.scores import THRESHOLD, cohort_facts
+from semioscope.runs.scores import cohort_facts
 from semioscope.runs.study_events import StudyResults
+from semioscope.runs.thresholds import THRESHOLD
 from semioscope.splits import FoldPlan
 from semioscope.synthetic import is_synthetic
 

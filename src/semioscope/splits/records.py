@@ -101,8 +101,8 @@ def unsplit_note(folds: Sequence[int], reason: str = UNSPLIT) -> str:
 
 
 REPEATED = (
-    "tested in more than one fold (fold-wise scores count each time; pooled scores of events take the mean of "
-    "their folds)."
+    "tested in more than one fold (fold-wise scores and those of slices count each time; pooled scores of events "
+    "take the mean of their folds)."
 )
 
 

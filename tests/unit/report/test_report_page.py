@@ -14,7 +14,7 @@ from semioscope.core.files import write_json, write_text
 from semioscope.report import write_report
 from semioscope.report.answer import answer
 from semioscope.report.inputs import read_run_tables
-from semioscope.report.sections import comparison_notes, comparison_rows
+from semioscope.report.sections import comparison_notes, comparison_rows, event_rows
 
 _SPEC = importlib.util.spec_from_file_location("made_up_run", Path(__file__).with_name("made_up_run.py"))
 assert _SPEC is not None
@@ -483,6 +483,25 @@ def test_patients_on_both_sides_are_named(tmp_path, quick_figures):
     )
     assert "likely to be better than for a new patient" in text
     assert "chosen on the tested seizures themselves" in text
+
+
+def test_a_seizure_that_two_folds_test_names_both(tmp_path):
+    made_up_run.write_run(tmp_path, num_patients=6, num_events=12)
+    folds = json.loads((tmp_path / "folds.json").read_text())
+    patient = folds["patient_of"][folds["folds"][0]["test"][0]]
+    again = [name for name in folds["folds"][0]["test"] if folds["patient_of"][name] == patient]
+    last = folds["folds"][-1]
+    last["test"] += again
+    last["train"] = [name for name in last["train"] if name not in again]
+    folds["rule"] = "patients-per-class"
+    write_json(tmp_path / "folds.json", folds)
+    tables = read_run_tables(tmp_path)
+    fold_of = {row["event_id"]: row["fold"] for row in event_rows(tables, drawn=frozenset())}
+    for name, shown in fold_of.items():
+        own = [str(fold["index"]) for fold in folds["folds"] if name in fold["test"]]
+        assert shown == ", ".join(own)
+        assert len(own) == (2 if name in again else 1)
+    assert "Every seizure was judged by a model that had never seen that patient." in answer(tables).sentences
 
 
 def test_too_few_patients_is_a_sentence(tmp_path):

@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 
 from semioscope.core.files import write_json
 from semioscope.report.study_figures import shades
-from semioscope.report.study_inputs import Cell, matrix, rank, read_study
+from semioscope.report.study_inputs import Cell, ProtocolScores, matrix, rank, read_study
 from semioscope.report.study_words import (
     aggregator_title,
     gamma_text,
     gap_text,
     p_sentence,
     p_text,
+    rule_text,
     segments_text,
     spread_text,
 )
+from semioscope.splits import FOLD_RULES, PATIENT_RULES
 
 SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
@@ -120,3 +122,14 @@ def test_the_study_keeps_the_order_of_its_grid(tmp_path: Path) -> None:
     assert [protocol.name for protocol in study.protocols] == ["patient", "paper"]
     assert study.main is not None
     assert study.main.name == "patient"
+
+
+@pytest.mark.parametrize("rule", FOLD_RULES)
+def test_every_rule_of_folds_has_words(rule: str) -> None:
+    protocol = ProtocolScores(
+        name="own", rule=rule, selection="inner", shared_patients=math.nan, cells=(), best=(), scores={}
+    )
+    assert protocol.by_patient == (rule in PATIENT_RULES)
+    assert "by the rule" not in rule_text(protocol)
+    if rule == "patients-per-class":
+        assert rule_text(protocol) == "folds with as many patients of each class"

@@ -243,6 +243,67 @@ def test_other_training_patients_are_refused(folders, tmp_path):
     )
 
 
+REPEATING = ("folds.rule=patients-per-class", "folds.num_folds=3", "folds.patients_per_class=2")
+"""Eight patients on twelve places: some events are tested in two folds."""
+
+
+def edited_folds(folder, change):
+    path = folder / "folds.json"
+    content = read_json(path)
+    change(content["folds"], content["patient_of"])
+    path.write_text(json.dumps(content))
+    return folder
+
+
+def test_events_that_several_folds_test_are_compared_in_all_of_them(tmp_path):
+    def renumbered(folds, _):
+        for fold, index in zip(folds, (2, 0, 1), strict=True):
+            fold["index"] = index
+        folds.sort(key=lambda fold: fold["index"])
+
+    one = write_run(tmp_path / "one", settings=REPEATING)
+    tests = [set(fold["test"]) for fold in read_json(one / "folds.json")["folds"]]
+    assert tests[0] & tests[1] | tests[1] & tests[2] | tests[0] & tests[2]
+    two = edited_folds(write_run(tmp_path / "two", settings=REPEATING, seed=3), renumbered)
+    assert compare_runs([str(one), str(two)], **FEW)["comparison"] == "same folds"
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("word", ["trained on", "used to choose the epoch"])
+def test_other_patients_in_any_fold_of_an_event_are_refused(tmp_path, number, word):
+    moved = []
+
+    def without_one_patient(folds, patient_of):
+        fold = folds[number]
+        side = "train" if word == "trained on" else "validation"
+        moved.append(patient_of[fold[side][0]])
+        kept = [name for name in fold[side] if patient_of[name] != moved[0]]
+        fold["train" if side == "validation" else "validation"] += [n for n in fold[side] if n not in kept]
+        fold[side] = kept
+
+    one = write_run(tmp_path / "one", settings=REPEATING)
+    two = edited_folds(write_run(tmp_path / "two", settings=REPEATING), without_one_patient)
+    told = refused(
+        [one, two], r"The fold that tests \S+ has other patients \(p0\d\) trained on in two than in one"
+    )
+    assert moved[0] in told
+    first = min(read_json(one / "folds.json")["folds"][number]["test"])
+    assert f"The fold that tests {first} has" in told
+
+
+def test_an_event_that_fewer_folds_test_is_refused(tmp_path):
+    def once_less(folds, patient_of):
+        again = sorted(set(folds[0]["test"]) & {name for fold in folds[1:] for name in fold["test"]})
+        patient = patient_of[again[0]]
+        for name in [name for name in folds[0]["test"] if patient_of[name] == patient]:
+            folds[0]["test"].remove(name)
+            folds[0]["train"].append(name)
+
+    one = write_run(tmp_path / "one", settings=REPEATING)
+    two = edited_folds(write_run(tmp_path / "two", settings=REPEATING), once_less)
+    refused([one, two], r"events are tested together with others in two than in one")
+
+
 def test_another_protocol_is_a_comparison_of_protocols(folders, tmp_path):
     other = write_run(tmp_path / "paper", settings=["folds.rule=seizure", "selection.on=test"])
     refused(

@@ -11,8 +11,15 @@ from tiny import Tiny
 
 from semioscope.cli.predict import describe
 from semioscope.core.errors import ConfigError, VideoError
-from semioscope.runs import Bundle, PredictionRequest, predict_all, predict_event, read_bundle
-from semioscope.runs import predict_clips as module
+from semioscope.runs import (
+    Bundle,
+    PredictionRequest,
+    predict_all,
+    predict_clips,
+    predict_event,
+    prediction,
+    read_bundle,
+)
 from semioscope.video import Frame, FrameReader, probe
 
 
@@ -28,7 +35,7 @@ def longer(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
         info = probe(path)
         return dataclasses.replace(info, duration_seconds=info.duration_seconds + seconds)
 
-    monkeypatch.setattr(module, "probe", promising)
+    monkeypatch.setattr(prediction, "probe", promising)
 
 
 def test_clips_with_missing_frames_give_way_to_their_neighbours(
@@ -115,7 +122,9 @@ def test_a_frame_that_clips_and_views_share_counts_once(
                 )
                 yield dataclasses.replace(frame, status=status)
 
-    monkeypatch.setattr(module, "stream_features", functools.partial(module.stream_features, reader=Spoilt))
+    monkeypatch.setattr(
+        predict_clips, "stream_features", functools.partial(predict_clips.stream_features, reader=Spoilt)
+    )
     found = predict_event(PredictionRequest(event_id="e", videos=(tiny.held_out,)), bundle)
     spoilt = getattr(found.frames, f"num_{status}")
     clips = {start for view in found.views for start in view.start_seconds.tolist()}
@@ -151,7 +160,7 @@ def test_a_cut_off_video_is_told(tiny: Tiny, bundle: Bundle, monkeypatch: pytest
         return dataclasses.replace(probe(path), header_duration_seconds=end + 30)
 
     assert predict_event(plain, bundle).notes == ()
-    monkeypatch.setattr(module, "probe", promising)
+    monkeypatch.setattr(prediction, "probe", promising)
     for offset, words in (
         (None, "Only these were judged; the seizure may go on in the lost part. Copy the video again"),
         (end + 9, f"in the lost part (the offset is {end + 9:.1f} s)"),

@@ -116,7 +116,8 @@ def test_an_unlabelled_view_has_no_class(tmp_path: Path) -> None:
 
 def test_segments_have_times_and_both_courses(tmp_path: Path) -> None:
     plan = ClipPlan(fps=10, frames_per_clip=20, stride=2)
-    write_segments(tmp_path / "s.tsv", collect(table(), RESULTS), plan=plan, positive=1)
+    views = collect(table(), RESULTS)
+    write_segments(tmp_path / "s.tsv", views, event_scores(views, num_classes=2), plan=plan)
     rows = read(tmp_path / "s.tsv")
     assert len(rows) == 6
     assert [rows[1][key] for key in ("segment", "start_seconds", "end_seconds")] == ["1", "3.0", "5.0"]

@@ -50,8 +50,8 @@ def test_the_cohort_of_the_paper(parts, seed):
     assert times_tested(plan, frontal) == [1] * 15
     assert times_tested(plan, temporal) == [1] * 7 + [2] * 4
     assert plan.notes == (
-        "4 patients are tested in more than one fold (fold-wise scores count each time; pooled scores of events take "
-        "the mean of their folds).",
+        "4 patients are tested in more than one fold (fold-wise scores and those of slices count each time; pooled "
+        "scores of events take the mean of their folds).",
     )
     for fold in plan.folds:
         tested = {plan.patient_of[name] for name in fold.test}
