@@ -32,6 +32,7 @@ from semioscope.report.slices import events_tested_again, slice_section
 from semioscope.report.study_page import write_study_report
 
 _EXAMPLES_BEFORE_FOLD = 12
+_NOTES_AT_ONCE = 8
 
 
 def write_report(run: Path) -> Path:
@@ -113,6 +114,7 @@ def _context(tables: RunTables, folder: Path) -> dict[str, Any]:
         "failures": tables.failures,
         "decode": as_mapping(scores.get("decode")),
         "notes": list(map(str, as_list(scores.get("notes")))),
+        "notes_at_once": _NOTES_AT_ONCE,
         "timing": sorted(as_mapping(scores.get("timing")).items(), key=lambda pair: -as_float(pair[1])),
         "provenance": flat(tables.provenance),
         "config_text": tables.config_text.strip(),

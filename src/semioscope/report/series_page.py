@@ -131,10 +131,11 @@ def _lead(series: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     over = f" over {join_words([str(number) for number in sorted(folds)])} folds" if folds else " over folds"
     told = [f"Macro F1 per slice, mean ± standard deviation{over}."]
     if rule:
-        chosen = {"inner": "inside the training patients", "test": "on the reported fold, as in the paper"}
-        told.append(
-            f"Folds by rule {rule}, the epoch chosen {chosen.get(selection, f'on {selection or None}')}."
-        )
+        chosen = {
+            "inner": "nothing chosen on the reported fold",
+            "test": "the epoch chosen on the reported fold",
+        }
+        told.append(f"Folds by rule {rule}, {chosen.get(selection, 'nothing chosen')}.")
     splits = dict.fromkeys(str(as_mapping(row.get("published")).get("split") or "") for row in rows)
     told += [f"Printed: {split}." for split in splits if split]
     return " ".join(told)

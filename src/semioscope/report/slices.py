@@ -83,7 +83,7 @@ def _sentences(slices: Mapping[str, Any], folds: Mapping[str, Any]) -> list[str]
         found.append(_published_sentence(published))
     if published.get("mean") and folds.get("selection") == "inner":
         found.append(
-            "Here the epoch was chosen inside the training patients: the printed figure had the easier test."
+            "Here nothing was chosen on the tested patients: the printed figure had the easier test."
         )
     pooled = as_mapping(as_mapping(slices.get("pooled")).get("macro_f1"))
     if math.isfinite(as_float(pooled.get("value"))):

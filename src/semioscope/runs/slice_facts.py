@@ -101,11 +101,11 @@ def undefined_scores(folds: Sequence[Mapping[str, Any]]) -> list[str]:
             lost = [title for name, title in _NAMES.items() if math.isnan(fold[name])]
             notes.append(
                 f"Fold {fold['fold']} tests no slice of {', '.join(absent)}, so its {', '.join(lost)} are undefined; "
-                "the means are over the other folds."
+                "the means leave such folds out."
             )
         elif silent:
             notes.append(
                 f"In fold {fold['fold']} no slice was called {', '.join(silent)}, so macro precision is undefined "
-                "there; its mean is over the other folds."
+                "there; its mean leaves such folds out."
             )
     return notes

@@ -156,7 +156,7 @@ def test_a_fold_without_a_class_is_undefined_and_told() -> None:
     assert content["roc"][0]["y"] == first["roc"][0]["y"]
     assert content["notes"] == [
         "Fold 1 tests no slice of TLE, so its macro F1, macro precision, macro sensitivity, area under ROC are "
-        "undefined; the means are over the other folds."
+        "undefined; the means leave such folds out."
     ]
     assert content["pooled"]["macro_f1"]["note"].startswith("No interval: it needs at least 5 patients")
 
@@ -169,7 +169,7 @@ def test_a_class_that_is_never_called_has_no_precision_but_an_f1_of_zero() -> No
     assert math.isnan(fold["macro_precision"])
     assert fold["macro_f1"] == pytest.approx(1 / 3)
     assert content["notes"] == [
-        "In fold 0 no slice was called TLE, so macro precision is undefined there; its mean is over the other folds."
+        "In fold 0 no slice was called TLE, so macro precision is undefined there; its mean leaves such folds out."
     ]
 
 
