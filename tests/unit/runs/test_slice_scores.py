@@ -2,7 +2,9 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -187,6 +189,19 @@ def test_an_event_that_two_folds_test_counts_in_both() -> None:
 def test_nothing_depends_on_the_order_of_the_views() -> None:
     views = cohort(3)
     assert canonical_json(scored(views, THREE)) == canonical_json(scored(views[::-1], THREE))
+
+
+def test_every_key_is_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
+    section = page[page.index("### `slices` of `scores.json`") : page.index("`crops` of `scores.json`")]
+    known = set(re.findall(r"\w+", section))
+    content = scored(cohort(2), TWO)
+    content["data"] = data_summary([event("a", "p", 0)], [], classes=TWO, slices=SlicePlan())
+    keys = {*content, *content["plan"], *content["pace"], *content["data"], *content["pooled"]}
+    keys |= {key for row in (*content["per_fold"], *content["per_class"], *content["roc"]) for key in row}
+    keys |= {key for fold in content["per_fold"] for row in (*fold["per_class"], *fold["roc"]) for key in row}
+    keys |= {key for key in content["data"]["total"] if not key.endswith("_seconds")} | set(spread([1.0]))
+    assert keys - known == set()
 
 
 def test_published_values_stand_beside() -> None:
