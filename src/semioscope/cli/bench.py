@@ -13,7 +13,7 @@ BENCHMARKS: dict[str, str] = {
     "segment_sampling": "segment sampling and batch assembly against one draw and slice per item",
     "extraction": "extraction against network time plus decode and resize time",
     "i3d": "I3D on one 60-frame clip: OpenVINO against a usual PyTorch port, f32 and bf16",
-    "grid": "the grid of Figure 2 at the size of the public feature set, and an epoch against its network time",
+    "grid": "the grid of Figure 2 at the size of the public set, memory of it and of a whole study, and an epoch",
     "depth_crop": "noise removal and depth crop of a 512x424 stream against real time, beside its decoding",
     "slices": "trainings at the size of Karácsony 2022: seconds per epoch, hours of five folds and of a search",
     "crop_quality": "what the depth crop keeps of synthetic patients, and which of the bad crops its check sees",
