@@ -1,7 +1,7 @@
 """What an extraction plan is: plain data, which can be shown before anything is done."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -163,8 +163,12 @@ class ExtractionPlan:
         """Events whose last frames are in no slice, being too few."""
         return sum(event.slices is not None and event.slices.num_dropped_frames > 0 for event in self.events)
 
-    def remarks(self) -> list[str]:
-        """Return what a person should know of the slices and pictures, in sentences."""
+    def remarks(self, *, without: Set[tuple[str, str]] = frozenset()) -> list[str]:
+        """Return what a person should know of the slices and pictures, in sentences.
+
+        Args:
+            without: Events and recordings whose pictures are told of elsewhere.
+        """
         said = []
         if self.num_off_pace:
             names = [
@@ -180,6 +184,8 @@ class ExtractionPlan:
             )
         by_message: dict[str, list[str]] = defaultdict(list)
         for flag in self.flags:
+            if (flag.event_id, flag.recording_id) in without:
+                continue
             by_message[flag.message].append(f"{flag.event_id} in {flag.recording_id}")
         said += [f"Look at {shortened(views)}: {message}" for message, views in by_message.items()]
         return said

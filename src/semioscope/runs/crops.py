@@ -18,10 +18,19 @@ class RunCrops:
     Args:
         plans: One per event and recording, as far as they could be made; only accepted ones are used.
         facts: What the report says of them; empty where the run has no crops.
+        notes: Sentences of the detector, and of rows that were made in another way.
     """
 
     plans: tuple[CropPlan, ...]
     facts: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def not_accepted(self) -> frozenset[tuple[str, str]]:
+        """Events and recordings that keep the raw picture, as the report lists them."""
+        return frozenset(
+            (crop.event_id, crop.recording_id) for crop in self.plans if crop.status != "accepted"
+        )
 
 
 def crop_stage(plan: RunPlan, *, workers: int, progress: Progress, failures: list[Failure]) -> RunCrops:
@@ -51,7 +60,7 @@ def crop_stage(plan: RunPlan, *, workers: int, progress: Progress, failures: lis
         )
         for one in done.failures
     ]
-    return RunCrops(plans=done.plans, facts=_facts(done))
+    return RunCrops(plans=done.plans, facts=_facts(done), notes=done.notes)
 
 
 def _facts(done: CropPlanning) -> dict[str, Any]:

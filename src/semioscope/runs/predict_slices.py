@@ -160,7 +160,8 @@ def _crops(
         weights=wanted.weights,
         check=wanted.check,
     )
-    notes = [f"The raw picture was used: no crop could be planned ({one.message})" for one in done.failures]
+    notes = [*done.notes]
+    notes += [f"The raw picture was used: no crop could be planned ({one.message})" for one in done.failures]
     for crop in done.flagged:
         why = " ".join(filter(None, (crop.depth_reason, crop.box_reason)))
         notes.append(f"The raw picture was used, as nobody has looked at a crop that is in doubt: {why}")

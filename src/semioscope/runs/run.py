@@ -118,7 +118,7 @@ def _perform(
         facts={
             "crops": crops.facts,
             "search": search.facts(config, final),
-            "extraction_notes": extraction.remarks(),
+            "extraction_notes": [*crops.notes, *extraction.remarks(without=crops.not_accepted)],
         },
     )  # fmt: skip
 

@@ -284,6 +284,7 @@ def cohort_facts(plan: RunPlan) -> dict[str, Any]:
     summary = summarise(plan.cohort, plan.config.task, min_duration_seconds=minimum)
     used = {view.recording_id for event in plan.events for view in event.views}
     return {
+        "parts_class": summary["parts_class"],
         "num_patients": summary["patients"]["num"],
         "num_events": summary["num_events"],
         "num_recordings": len(used),

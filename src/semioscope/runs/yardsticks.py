@@ -51,16 +51,17 @@ def motion_frames(fps: float) -> int:
 
 
 def yardstick_groups(cohort: Cohort, events: Sequence[Event]) -> tuple[YardstickGroup, ...]:
-    """Return the views of events by frame rate, the highest first; views without a video are in none.
+    """Return the views of events by frame rate, the highest first.
 
-    A video that cannot be opened counts as one of the usual rate; its failure is told when it is read.
+    Views without a video are in none, nor those that are too short for a window. A video that cannot be opened counts
+    as one of the usual rate; its failure is told when it is read.
     """
     rates: dict[Path | str, float] = {}
     by_rate: dict[float, list[Event]] = defaultdict(list)
     for event in events:
         views: dict[float, list[int]] = defaultdict(list)
         for position, view in enumerate(event.views):
-            if cohort.recording(view.recording_id).path is None:
+            if cohort.recording(view.recording_id).path is None or view.duration_seconds < CLIP_SECONDS:
                 continue
             views[_rate(cohort, view.recording_id, rates)].append(position)
         for rate, positions in views.items():
@@ -88,6 +89,17 @@ def yardstick_notes(groups: Sequence[YardstickGroup]) -> list[str]:
         elif band_limit(group.clips.fps)[1]:
             notes.append(band_limit(group.clips.fps)[1].rstrip(".") + f"{which}.")
     return notes
+
+
+def short_notes(events: Sequence[Event]) -> list[str]:
+    """Return what the report must say of events that are too short for a window."""
+    short = [event for event in events if all(view.duration_seconds < CLIP_SECONDS for view in event.views)]
+    if not short:
+        return []
+    number = "1 event lasts" if len(short) == 1 else f"{len(short)} events last"
+    return [
+        f"{number} less than {CLIP_SECONDS:g} s: the yardsticks of movement give such the class frequencies."
+    ]
 
 
 def yardstick_features(
