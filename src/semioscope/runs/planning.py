@@ -1,6 +1,6 @@
 """What a run will do: which events, which folds, which clips. Nothing is computed and nothing is written."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from semioscope.cohort import Cohort, EventSelection, events_of, read_cohort
-from semioscope.core.errors import CohortError, ConfigError, unknown_name
+from semioscope.core.errors import CohortError, ConfigError
 from semioscope.core.files import file_sha256
 from semioscope.core.intervals import Interval
 from semioscope.core.records import Event
@@ -22,25 +22,34 @@ from semioscope.features import (
     lost_views,
     plan_extraction,
 )
-from semioscope.models import AGGREGATORS
 from semioscope.networks import BackboneSpec, backbone_spec
-from semioscope.networks.detectors import DETECTORS
 from semioscope.plans import ClipPlan, SlicePlan, clips_in
 from semioscope.preprocess import CropPlan
-from semioscope.preprocess.crop_finding import CROP_METHODS
 from semioscope.preprocess.gray_pictures import GrayPictureConfig
-from semioscope.recipes import NO_CROPS, PROTOCOLS, RunConfig
+from semioscope.recipes import RunConfig
+from semioscope.runs.plan_checks import (
+    check_events,
+    check_folds_file,
+    check_lengths,
+    check_names,
+    check_together,
+)
 from semioscope.runs.short_views import check_whole_segments
-from semioscope.runs.yardsticks import YardstickGroup, motion_frames, yardstick_groups, yardstick_notes
+from semioscope.runs.yardsticks import (
+    YardstickGroup,
+    motion_frames,
+    short_notes,
+    yardstick_groups,
+    yardstick_notes,
+)
 from semioscope.splits import (
     PATIENT_RULES,
-    RULES_WITHOUT_SELECTION,
     FoldPlan,
     check_leakage,
     make_folds,
     read_folds,
 )
-from semioscope.training import BEST_EPOCH, CLASS_WEIGHTS, LOSSES, OPTIMIZERS, ExamplePlan
+from semioscope.training import ExamplePlan
 
 ChooseClips = Callable[[ClipPlan, Interval], Int64[np.ndarray, " num_clips"]]
 """Which clips of an event are wanted, of those that a clip plan has."""
@@ -200,12 +209,13 @@ def plan_run(
         in_study: Whether a grid sets what differs between settings; messages then name its keys.
 
     Raises:
-        ConfigError: If a setting names what does not exist, the folds cannot be made, or a view is too short for
-            its segments where that is an error.
+        ConfigError: If a setting names what does not exist or does not go with another, the folds cannot be made, or
+            a view is too short for its segments where that is an error.
         CohortError: If the tables break a rule, or a class has no event.
         LeakageError: If the folds let a patient cross under a rule that forbids it.
     """
     check_names(config)
+    check_together(config, in_study=in_study)
     cohort = read_cohort(cohort_folder)
     selection = events_of(
         cohort,
@@ -213,23 +223,24 @@ def plan_run(
         min_duration_seconds=config.events.min_duration_seconds,
         part_seconds=config.events.part_seconds,
     )
-    _check_events(selection)
+    check_events(selection)
     if folds_file is not None:
         folds, folds_digest = read_folds(folds_file, events=selection.events), file_sha256(folds_file)
-        folds_notes = _check_folds_file(folds, config, in_study=in_study)
+        folds_notes = check_folds_file(folds, config, in_study=in_study)
     else:
         folds, folds_digest, folds_notes = _made_folds(config, cohort, selection), "", []
     check_leakage(folds, allow_shared_patients=config.folds.rule not in PATIENT_RULES)
     spec = backbone_spec(config.backbone.name)
     clips = _clips(config, spec)
     if isinstance(clips, ClipPlan):
-        _check_lengths(config, clips, selection.events)
+        check_lengths(config, clips, selection.events)
     if isinstance(clips, ClipPlan) and config.examples.level == "event":
         names = {key: recording.view for key, recording in cohort.recordings.items()}
         check_whole_segments(selection.events, clips, config.segments, view_names=names, in_study=in_study)
     of_movement = [name for name in config.baselines if needs_video(name)]
     groups = yardstick_groups(cohort, selection.events) if of_movement else ()
     notes = [*folds.notes, *folds_notes, *selection.warnings, *yardstick_notes(groups)]
+    notes += short_notes(selection.events) if of_movement else []
     lost = lost_views(cohort_folder)
     if lost:
         notes.append(
@@ -281,69 +292,6 @@ def _made_folds(config: RunConfig, cohort: Cohort, selection: EventSelection) ->
         raise type(err)(f"{err} (Class {named}.)" if " class" in str(err) else str(err)) from err
 
 
-def _check_folds_file(folds: FoldPlan, config: RunConfig, *, in_study: bool) -> list[str]:
-    """Refuse folds of another rule or selection than the settings say: the report would name the wrong ones.
-
-    Return what else must be told: another number of folds than ``folds.num_folds``.
-    """
-    wanted = {"folds.rule": config.folds.rule, "selection.on": config.selection.on}
-    if config.folds.rule in RULES_WITHOUT_SELECTION:
-        wanted["selection.on"] = "none"
-    given = {"folds.rule": folds.rule, "selection.on": folds.selection}
-    differing = [key for key in wanted if wanted[key] != given[key]]
-    if differing:
-        told = " and ".join(f"{key} {given[key]}, not {wanted[key]}" for key in differing)
-        remedy = " ".join(f"--set {key}={given[key]}" for key in differing)
-        if in_study:
-            remedy = f"--set grid.protocols=[NAME] of a protocol that has {'it' if len(differing) == 1 else 'them'}"
-        msg = f"The folds file must fit the settings of the run, but has {told}. Add {remedy}, or use other folds."
-        raise ConfigError(msg)
-    number = len(folds.folds)
-    if config.folds.rule in RULES_WITHOUT_SELECTION or number == config.folds.num_folds:
-        return []
-    return [f"The folds file has {number} folds; folds.num_folds = {config.folds.num_folds} was not used."]
-
-
-def _check_lengths(config: RunConfig, clips: ClipPlan, events: Sequence[Event]) -> None:
-    longest = max(event.duration_seconds for event in events)
-    if clips.clip_seconds > longest:
-        msg = (
-            f"A clip must fit into a seizure, but {clips.frames_per_clip} frames at {clips.fps:g} per second last "
-            f"{clips.clip_seconds:.4g} s and the longest seizure {longest:.1f} s. Set clips.frames_per_clip or "
-            "clips.fps otherwise."
-        )
-        raise ConfigError(msg)
-    if config.folds.rule == "released" and config.segments.short != "error":
-        msg = (
-            "Under folds.rule released a segment shorter than a clip is an error, so segments.short must be error, "
-            f"got {config.segments.short}. Add --set segments.short=error."
-        )
-        raise ConfigError(msg)
-
-
-def check_names(config: RunConfig) -> None:
-    """Refuse settings that name what does not exist.
-
-    Raises:
-        ConfigError: With the nearest names.
-    """
-    backbone_spec(config.backbone.name)
-    chosen: list[tuple[str, str, Mapping[str, object]]] = [
-        ("protocol", config.protocol, PROTOCOLS),
-        ("aggregator.name", config.aggregator.name, AGGREGATORS),
-        ("training.optimizer", config.training.optimizer, OPTIMIZERS),
-        ("training.loss", config.training.loss, LOSSES),
-        ("training.best_epoch", config.training.best_epoch, BEST_EPOCH),
-        ("training.class_weights", config.training.class_weights, CLASS_WEIGHTS),
-        *(("baselines", name, BASELINES) for name in config.baselines),
-        ("crops.method", config.crops.method, {NO_CROPS: None, **CROP_METHODS}),
-        ("crops.detector", config.crops.detector, DETECTORS),
-    ]
-    for key, name, allowed in chosen:
-        if name not in allowed:
-            raise ConfigError(unknown_name(f"value of {key}", name, allowed))
-
-
 def _told_clips(clips: ClipPlan | SlicePlan) -> str:
     if isinstance(clips, SlicePlan):
         ends = "leftovers too" if clips.leftovers else "no leftovers"
@@ -376,16 +324,3 @@ def _slices(plan: SlicePlan, spec: BackboneSpec) -> SlicePlan:
         )
         raise ConfigError(msg)
     return plan
-
-
-def _check_events(selection: EventSelection) -> None:
-    task = selection.task
-    for index, name in enumerate(task.class_names):
-        if not any(event.y_true == index for event in selection.events):
-            reasons = "; ".join(f"{count} {reason}" for reason, count in selection.reasons.items())
-            msg = (
-                f"Task {task.name} needs events of every class, but there is none of class {name}"
-                f"{f' (left out: {reasons})' if reasons else ''}. Check the column {task.column} with "
-                "semioscope cohort summary, or lower events.min_duration_seconds."
-            )
-            raise CohortError(msg)

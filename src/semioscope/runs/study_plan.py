@@ -9,7 +9,8 @@ from typing import Any
 
 from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.recipes import PROTOCOLS, GridConfig, RunConfig, protocol_settings, updated
-from semioscope.runs.planning import RunPlan, check_names, plan_run
+from semioscope.runs.plan_checks import check_names
+from semioscope.runs.planning import RunPlan, plan_run
 
 PROTOCOL_SECTIONS = ("folds", "selection", "segments")
 """What a protocol may change inside a study; the clips are the same under all, so that only one thing differs."""

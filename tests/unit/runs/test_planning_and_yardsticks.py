@@ -14,7 +14,7 @@ from semioscope.features import EventFeatures
 from semioscope.networks import FEATURE_NAMES
 from semioscope.plans import clip_range
 from semioscope.recipes import apply_overrides, make_config
-from semioscope.runs import plan_run
+from semioscope.runs import plan_run, plan_study
 from semioscope.runs.results import event_traits
 from semioscope.runs.yardsticks import without_band_power, yardstick_groups, yardstick_notes
 from semioscope.video import VideoWriter, read_pictures
@@ -103,6 +103,55 @@ def test_a_clip_that_fits_no_seizure_is_refused_before_work_begins(tiny: Tiny):
 def test_sizes_without_sense_are_refused(setting):
     with pytest.raises(ConfigError, match=setting.partition("=")[0]):
         config(setting)
+
+
+@pytest.mark.parametrize("where", ["examples.level=clip", "grid.gammas=[1, 4]"])
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        (
+            ("folds.rule=patients-per-class",),
+            r"got folds\.rule patients-per-class\. Use a rule that tests every",
+        ),
+        (
+            ("aggregator.name=lstm_fc", "search.num_trials=3"),
+            r"got search\.num_trials 3\. Use --set search\.num",
+        ),
+        (("crops.method=box",), r"got crops\.method box\. Use --set crops\.method=none"),
+    ],
+)
+def test_what_does_not_go_with_a_study_is_refused_before_anything_is_read(where, settings, match):
+    told = {"examples.level=clip": "clips as examples", "grid.gammas=[1, 4]": "a grid of settings"}[where]
+    with pytest.raises(ConfigError, match=rf"(do|does) not go with {told}, {match}"):
+        plan_study(config(where, *settings), Path("nowhere"))
+    cell = config(*settings)
+    with pytest.raises(ConfigError, match="a grid of settings"):
+        plan_run(cell, Path("nowhere"), in_study=True)
+
+
+def test_slices_do_not_go_with_a_grid():
+    with pytest.raises(
+        ConfigError, match=r"Slices as examples do not go with a grid of settings\. Leave the lists"
+    ):
+        plan_study(config("examples.level=slice", "grid.gammas=[1, 4]"), Path("nowhere"))
+
+
+def test_the_space_of_a_search_must_be_that_of_the_aggregator():
+    searched = ("search.num_trials=2", "aggregator.name=lstm")
+    with pytest.raises(
+        ConfigError, match=r"got search\.space lstm_fc and aggregator\.name lstm\. Use --set agg"
+    ):
+        plan_run(config(*searched), Path("nowhere"))
+    with pytest.raises(ConfigError, match=r"Unknown value of search\.space 'grid'"):
+        plan_run(config(*searched, "search.space=grid"), Path("nowhere"))
+
+
+def test_folds_that_test_events_twice_are_possible_without_slices(tiny: Tiny):
+    wanted = ("folds.rule=patients-per-class", "folds.num_folds=3", "folds.patients_per_class=1")
+    plan = plan_run(config(*wanted), tiny.cohort)
+    tested = [event_id for fold in plan.folds.folds for event_id in fold.test]
+    assert len(tested) > len(set(tested))
+    assert any("tested in more than one fold" in note for note in plan.notes)
 
 
 def test_a_slow_video_has_its_own_yardsticks(tiny: Tiny, tmp_path: Path):

@@ -1,0 +1,147 @@
+"""What of a run is checked before work begins: names, settings that do not go together, folds, lengths, classes."""
+
+from collections.abc import Mapping, Sequence
+
+from semioscope.cohort import EventSelection
+from semioscope.core.errors import CohortError, ConfigError, unknown_name
+from semioscope.core.records import Event
+from semioscope.evaluation import BASELINES
+from semioscope.models import AGGREGATORS
+from semioscope.networks import backbone_spec
+from semioscope.networks.detectors import DETECTORS
+from semioscope.plans import ClipPlan
+from semioscope.preprocess.crop_finding import CROP_METHODS
+from semioscope.recipes import NO_CROPS, PROTOCOLS, RunConfig
+from semioscope.splits import REPEATING_RULES, RULES_WITHOUT_SELECTION, FoldPlan
+from semioscope.training import BEST_EPOCH, CLASS_WEIGHTS, LOSSES, OPTIMIZERS, space_of
+
+
+def check_names(config: RunConfig) -> None:
+    """Refuse settings that name what does not exist.
+
+    Raises:
+        ConfigError: With the nearest names.
+    """
+    backbone_spec(config.backbone.name)
+    chosen: list[tuple[str, str, Mapping[str, object]]] = [
+        ("protocol", config.protocol, PROTOCOLS),
+        ("aggregator.name", config.aggregator.name, AGGREGATORS),
+        ("training.optimizer", config.training.optimizer, OPTIMIZERS),
+        ("training.loss", config.training.loss, LOSSES),
+        ("training.best_epoch", config.training.best_epoch, BEST_EPOCH),
+        ("training.class_weights", config.training.class_weights, CLASS_WEIGHTS),
+        *(("baselines", name, BASELINES) for name in config.baselines),
+        ("crops.method", config.crops.method, {NO_CROPS: None, **CROP_METHODS}),
+        ("crops.detector", config.crops.detector, DETECTORS),
+    ]
+    for key, name, allowed in chosen:
+        if name not in allowed:
+            raise ConfigError(unknown_name(f"value of {key}", name, allowed))
+    if config.search.num_trials:
+        space_of(config.search.space, aggregator=config.aggregator.name, num_classes=len(config.task.classes))
+
+
+def check_together(config: RunConfig, *, in_study: bool) -> None:
+    """Refuse settings that do not go with several settings beside each other, or with clips as examples.
+
+    Args:
+        config: Settings.
+        in_study: Whether a grid sets some of them.
+
+    Raises:
+        ConfigError: With what to change.
+    """
+    if not (in_study or config.is_study):
+        return
+    where = "clips as examples" if config.examples.level == "clip" else "a grid of settings"
+    if config.folds.rule in REPEATING_RULES:
+        msg = (
+            f"Folds that test an event several times do not go with {where}, got folds.rule {config.folds.rule}. Use "
+            "a rule that tests every event once, such as that of --protocol patient."
+        )
+        raise ConfigError(msg)
+    if config.search.num_trials:
+        msg = (
+            f"A search does not go with {where}, got search.num_trials {config.search.num_trials}. Use --set "
+            "search.num_trials=0, or run these settings by themselves."
+        )
+        raise ConfigError(msg)
+    if config.has_slices:
+        msg = (
+            f"Slices as examples do not go with {where}. Leave the lists of grid empty; single runs can be compared "
+            "afterwards (semioscope compare)."
+        )
+        raise ConfigError(msg)
+    if config.crops.method != NO_CROPS:
+        msg = (
+            f"Crops do not go with {where}, got crops.method {config.crops.method}. Use --set "
+            f"crops.method={NO_CROPS}, or run these settings by themselves."
+        )
+        raise ConfigError(msg)
+
+
+def check_folds_file(folds: FoldPlan, config: RunConfig, *, in_study: bool) -> list[str]:
+    """Refuse folds of another rule or selection than the settings say: the report would name the wrong ones.
+
+    Returns:
+        What else must be told: another number of folds than ``folds.num_folds``.
+
+    Raises:
+        ConfigError: Naming the settings that differ.
+    """
+    wanted = {"folds.rule": config.folds.rule, "selection.on": config.selection.on}
+    if config.folds.rule in RULES_WITHOUT_SELECTION:
+        wanted["selection.on"] = "none"
+    given = {"folds.rule": folds.rule, "selection.on": folds.selection}
+    differing = [key for key in wanted if wanted[key] != given[key]]
+    if differing:
+        told = " and ".join(f"{key} {given[key]}, not {wanted[key]}" for key in differing)
+        remedy = " ".join(f"--set {key}={given[key]}" for key in differing)
+        if in_study:
+            remedy = f"--set grid.protocols=[NAME] of a protocol that has {'it' if len(differing) == 1 else 'them'}"
+        msg = f"The folds file must fit the settings of the run, but has {told}. Add {remedy}, or use other folds."
+        raise ConfigError(msg)
+    number = len(folds.folds)
+    if config.folds.rule in RULES_WITHOUT_SELECTION or number == config.folds.num_folds:
+        return []
+    return [f"The folds file has {number} folds; folds.num_folds = {config.folds.num_folds} was not used."]
+
+
+def check_lengths(config: RunConfig, clips: ClipPlan, events: Sequence[Event]) -> None:
+    """Refuse clips that fit into no event, and segments that the released folds cannot have.
+
+    Raises:
+        ConfigError: With the setting to change.
+    """
+    longest = max(event.duration_seconds for event in events)
+    if clips.clip_seconds > longest:
+        msg = (
+            f"A clip must fit into a seizure, but {clips.frames_per_clip} frames at {clips.fps:g} per second last "
+            f"{clips.clip_seconds:.4g} s and the longest seizure {longest:.1f} s. Set clips.frames_per_clip or "
+            "clips.fps otherwise."
+        )
+        raise ConfigError(msg)
+    if config.folds.rule == "released" and config.segments.short != "error":
+        msg = (
+            "Under folds.rule released a segment shorter than a clip is an error, so segments.short must be error, "
+            f"got {config.segments.short}. Add --set segments.short=error."
+        )
+        raise ConfigError(msg)
+
+
+def check_events(selection: EventSelection) -> None:
+    """Refuse a task of which a class has no event.
+
+    Raises:
+        CohortError: Naming the class, with what was left out.
+    """
+    task = selection.task
+    for index, name in enumerate(task.class_names):
+        if not any(event.y_true == index for event in selection.events):
+            reasons = "; ".join(f"{count} {reason}" for reason, count in selection.reasons.items())
+            msg = (
+                f"Task {task.name} needs events of every class, but there is none of class {name}"
+                f"{f' (left out: {reasons})' if reasons else ''}. Check the column {task.column} with "
+                "semioscope cohort summary, or lower events.min_duration_seconds."
+            )
+            raise CohortError(msg)
