@@ -14,7 +14,7 @@ number. ``quick`` leaves this out.
 The matrix products are what no training can do without. How fast they are is measured in the same run, before and
 after the fold, with both processes at work.
 
-Run ``python benchmarks/grid.py``; it takes about twenty minutes.
+Run ``python benchmarks/grid.py``; it takes about twelve minutes.
 """
 
 import json
