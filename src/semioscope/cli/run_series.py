@@ -46,7 +46,7 @@ def run_series(
         ConfigError: If an option means nothing here, or a setting is not valid.
     """
     from semioscope.core.errors import ConfigError
-    from semioscope.recipes import SERIES, apply_overrides, series_config
+    from semioscope.recipes import SERIES, apply_overrides, given_settings, series_config
     from semioscope.report import write_report
     from semioscope.runs.series import perform_series, plan_series
 
@@ -57,6 +57,7 @@ def run_series(
     if cohort is None:
         msg = f"{name} needs --cohort DIR, a cohort with infrared and depth, got none."
         raise ConfigError(msg)
+    _refuse_own(name, given_settings([*overrides, *settings]), protocol or "patient")
     configs = [
         (row, apply_overrides(series_config(row, protocol=protocol or "patient"), [*overrides, *settings]))
         for row in SERIES[name]()
@@ -74,3 +75,24 @@ def run_series(
     say_next("open the report in a browser; every run of the table has its own in its folder")
     if outcome.num_failures:
         raise typer.Exit(1)
+
+
+def _refuse_own(name: str, given: dict[str, object], protocol: str) -> None:
+    """Refuse settings in which the runs of a series differ: given for all, they would make runs the same."""
+    from semioscope.core.errors import ConfigError
+    from semioscope.recipes import SERIES, series_config
+
+    configs = [series_config(row, protocol=protocol) for row in SERIES[name]()]
+    for key in given:
+        values = set()
+        for config in configs:
+            value: object = config
+            for part in key.split("."):
+                value = getattr(value, part, None)
+            values.add(repr(value))
+        if len(values) > 1:
+            msg = (
+                f"{key} tells the runs of {name} apart, so it must not be set for all of them. Leave it out, or run "
+                f"one of them by itself: {', '.join(dict.fromkeys(row.recipe for row in SERIES[name]()))}."
+            )
+            raise ConfigError(msg)
