@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semioscope.cli.options import ProgressOption
+from semioscope.cli.predict_requests import asked_crops, event_name, make_requests
 from semioscope.cli.saying import say, say_next
 
 if TYPE_CHECKING:
-    from semioscope.core.tables import Row
-    from semioscope.runs import Bundle, Prediction, PredictionRequest
+    from semioscope.runs import Bundle, Prediction
 
 
 def command(
-    videos: Annotated[list[Path], typer.Argument(help="Video files.", metavar="VIDEO")],
+    videos: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Video files; raw infrared also as a folder of pictures or .npy.", metavar="VIDEO"
+        ),
+    ],
     model: Annotated[Path, typer.Option("--model", help="Model bundle (NAME.semio).", metavar="BUNDLE")],
     out: Annotated[Path, typer.Option("--out", help="Folder for tables and pictures.", metavar="DIR")] = Path(
         "prediction"
@@ -49,6 +54,26 @@ def command(
     weights: Annotated[
         str | None, typer.Option(help="File with the backbone's weights.", metavar="FILE")
     ] = None,
+    depth: Annotated[
+        Path | None,
+        typer.Option(
+            help="Depth recording of the only video, for models that crop by depth.", metavar="FILE"
+        ),
+    ] = None,
+    depth_offset: Annotated[
+        float | None, typer.Option(help="Added to the times of the depth [default: 0].", metavar="SECONDS")
+    ] = None,
+    cropper: Annotated[
+        str | None,
+        typer.Option(help="How the part of the picture is found [default: as in training].", metavar="NAME"),
+    ] = None,
+    detector: Annotated[
+        str | None,
+        typer.Option(help="What finds bed and person for it [default: as in training].", metavar="NAME"),
+    ] = None,
+    detector_weights: Annotated[
+        str | None, typer.Option(help="File of the detector: weights or detections.", metavar="FILE")
+    ] = None,
     progress: ProgressOption = "auto",
 ) -> None:
     """Give class, probability and the course over time of seizures in videos."""
@@ -57,12 +82,21 @@ def command(
 
     check_out(out)
     bundle = read_bundle(model)
-    requests = make_requests(videos, onset=onset, offset=offset, seizures=seizures, same_event=same_event)
+    requests = make_requests(
+        videos,
+        onset=onset,
+        offset=offset,
+        seizures=seizures,
+        same_event=same_event,
+        depth=depth,
+        depth_offset=depth_offset,
+        crops=asked_crops(bundle, cropper=cropper, detector=detector, weights=detector_weights),
+    )
     display = make_progress(progress)
     done: list[Prediction] = []
     asked = {video for request in requests for video in request.videos}
     failed = [
-        (_event_id(video), "no row of the seizures table asks for this video. Add one, or leave it out.")
+        (event_name(video), "no row of the seizures table asks for this video. Add one, or leave it out.")
         for video in videos
         if video not in asked
     ]
@@ -149,7 +183,7 @@ def describe(prediction: "Prediction", bundle: "Bundle") -> str:
     if prediction.calibrated.argmax() != prediction.y_predicted:
         lines.append("  Undecided: the calibrated probability speaks for another class.")
     replaced = sum(view.num_replaced_clips for view in prediction.views)
-    if replaced:
+    if replaced and not bundle.has_slices:  # of slices a note says that they were left out
         clips = "1 clip" if replaced == 1 else f"{replaced} clips"
         lines.append(f"  {clips} lacked frames; their neighbours were used.")
     if held := prediction.frames.num_held:
@@ -160,177 +194,6 @@ def describe(prediction: "Prediction", bundle: "Bundle") -> str:
         lines.append(f"  {frames} damaged. Copy the video again from its source.")
     lines += [f"  {note}" for note in prediction.notes]
     return "\n".join(lines)
-
-
-def make_requests(
-    videos: list[Path],
-    *,
-    onset: str | None,
-    offset: str | None,
-    seizures: Path | None,
-    same_event: bool,
-) -> "list[PredictionRequest]":
-    """Return what is asked about which video.
-
-    Raises:
-        ConfigError: If options exclude each other, or a time is not a time.
-        CohortError: If the seizures table breaks a rule or names none of the videos.
-    """
-    from semioscope.core.errors import ConfigError
-    from semioscope.runs import PredictionRequest
-
-    if seizures is not None:
-        if onset is not None or offset is not None or same_event:
-            msg = "--seizures brings its own times: leave out --onset, --offset and --same-event."
-            raise ConfigError(msg)
-        return _from_table(videos, seizures)
-    start, end = _time("--onset", onset), _time("--offset", offset)
-    if same_event:
-        return [PredictionRequest(
-            event_id=_event_id(videos[0]), videos=tuple(videos), onset_seconds=start, offset_seconds=end
-        )]  # fmt: skip
-    names = _distinct([_event_id(video) for video in videos])
-    return [
-        PredictionRequest(event_id=name, videos=(video,), onset_seconds=start, offset_seconds=end)
-        for name, video in zip(names, videos, strict=True)
-    ]
-
-
-def _from_table(videos: list[Path], table: Path) -> "list[PredictionRequest]":
-    from semioscope.core.errors import CohortError
-    from semioscope.core.formats import RECORDINGS, SEIZURES
-    from semioscope.core.tables import read_table
-
-    by_name = _by_name(videos) | _by_recording(videos, table.parent / RECORDINGS.file)
-    rows, problems = read_table(table, SEIZURES)
-    faults = [str(problem) for problem in problems if problem.severity == "error"]
-    if faults:
-        raise CohortError("\n".join(faults))
-    times: dict[str, dict[Path, list[tuple[float, float]]]] = {}
-    for row in rows:
-        named = str(row.values["recording_id"]).replace(",", " ").split()
-        found = [by_name[name] for name in named if name in by_name]
-        if not found or row.values["use"] == "no":
-            continue
-        event_id = str(row.values["seizure_id"])
-        stretch = _stretch(row, f"{table.name} row {row.number} (seizure {event_id})")
-        for video in dict.fromkeys(found):
-            times.setdefault(event_id, {}).setdefault(video, []).append(stretch)
-    if not times:
-        msg = (
-            f"{table.name} must name the videos in recording_id (their names without the ending, or the "
-            f"recording_id of {RECORDINGS.file} beside it), but none of "
-            f"{', '.join(sorted(video.stem for video in videos)[:5])} is there. Correct recording_id."
-        )
-        raise CohortError(msg)
-    return [_request(event_id, per_video) for event_id, per_video in times.items()]
-
-
-def _by_name(videos: list[Path]) -> dict[str, Path]:
-    from semioscope.core.errors import ConfigError
-
-    by_name: dict[str, Path] = {}
-    for video in videos:
-        for name in {video.stem, video.name}:
-            if by_name.setdefault(name, video) != video:
-                msg = (
-                    f"With --seizures every video needs its own name, but {by_name[name]} and {video} are both "
-                    f"{name}. Rename one of them, or predict them one by one."
-                )
-                raise ConfigError(msg)
-    return by_name
-
-
-def _by_recording(videos: list[Path], table: Path) -> dict[str, Path]:
-    """Return which video each recording of a cohort is, by its path, else by its name where only one has it.
-
-    A recording whose video was not given is left out. All views of a file are that file.
-
-    Raises:
-        CohortError: If the table breaks a rule.
-    """
-    from semioscope.core.errors import CohortError
-    from semioscope.core.formats import RECORDINGS
-    from semioscope.core.tables import read_table
-
-    if not table.is_file():
-        return {}
-    rows, problems = read_table(table, RECORDINGS)
-    faults = [str(problem) for problem in problems if problem.severity == "error"]
-    if faults:
-        raise CohortError("\n".join(faults))
-    files = {
-        str(row.values["recording_id"]): (table.parent / path).resolve()
-        for row in rows
-        if (path := row.text("path"))
-    }
-    by_path = {video.resolve(): video for video in videos}
-    by_file_name = {video.name: video for video in videos}
-    known = set(files.values())
-    found: dict[str, Path] = {}
-    for recording_id, file in files.items():
-        if file in by_path:
-            found[recording_id] = by_path[file]
-        elif file.name in by_file_name and sum(other.name == file.name for other in known) == 1:
-            found[recording_id] = by_file_name[file.name]
-    return found
-
-
-def _stretch(row: "Row", where: str) -> tuple[float, float]:
-    from semioscope.core.errors import CohortError
-    from semioscope.core.times import parse_seconds
-
-    values = []
-    for column in ("onset", "offset"):
-        try:
-            values.append(parse_seconds(row.text(column) or ""))
-        except ValueError as err:
-            msg = f"{where}: {column} {err}. Clock times need a cohort folder; write seconds here."
-            raise CohortError(msg) from err
-    return values[0], values[1]
-
-
-def _request(event_id: str, times: "dict[Path, list[tuple[float, float]]]") -> "PredictionRequest":
-    """Return what is asked about an event; rows of several annotators are merged by the median."""
-    from statistics import median
-
-    from semioscope.runs import PredictionRequest
-
-    merged = {
-        video: (median(start for start, _ in found), median(end for _, end in found))
-        for video, found in times.items()
-    }
-    return PredictionRequest(event_id=event_id, videos=tuple(merged), times=merged)
-
-
-def _time(option: str, text: str | None) -> float | None:
-    from semioscope.core.errors import ConfigError
-    from semioscope.core.times import parse_seconds
-
-    if text is None:
-        return None
-    try:
-        return parse_seconds(text)
-    except ValueError as err:
-        msg = f"{option} {err}. Write seconds (75.2) or a time (1:15.2)."
-        raise ConfigError(msg) from err
-
-
-def _event_id(video: Path) -> str:
-    kept = "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in video.stem)
-    return kept or "video"
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """Return the names with a number behind those that occur before."""
-    result: list[str] = []
-    for name in names:
-        made, number = name, 1
-        while made in result:
-            number += 1
-            made = f"{name}-{number}"
-        result.append(made)
-    return result
 
 
 def _draw(prediction: "Prediction", bundle: "Bundle", out: Path) -> None:

@@ -174,14 +174,18 @@ class ExtractionPlan:
             names = [
                 e.recording_id for e in self.events if e.slices is not None and e.slices.is_off_pace.any()
             ]
+            slices = (
+                "1 slice lasts longer or shorter than it should"
+                if self.num_off_pace == 1
+                else f"{self.num_off_pace} slices last longer or shorter than they should"
+            )
             said.append(
-                f"{self.num_off_pace} slices last longer or shorter than they should (in {shortened(names)}): "
-                "frames are lacking there, or the frame rate is another one. Nothing is filled in."
+                f"{slices} (in {shortened(names)}): frames are lacking there, or the frame rate is another one. "
+                "Nothing is filled in."
             )
         if self.num_dropped_ends:
-            said.append(
-                f"The last frames of {self.num_dropped_ends} events are too few for a slice and are left out."
-            )
+            events = "1 event" if self.num_dropped_ends == 1 else f"{self.num_dropped_ends} events"
+            said.append(f"The last frames of {events} are too few for a slice and are left out.")
         by_message: dict[str, list[str]] = defaultdict(list)
         for flag in self.flags:
             if (flag.event_id, flag.recording_id) in without:

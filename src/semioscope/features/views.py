@@ -123,8 +123,7 @@ def _gray_view(finder: ViewFinder, recording: Recording, view: EventView, crop: 
         if window is None or not window.is_flat
         else [f"{path.name} holds one value only. Export it again."]
     )
-    is_accepted = crop is not None and crop.status == "accepted"
-    if crop is None or crop.box is None or not is_accepted:
+    if crop is None or crop.status != "accepted":  # an accepted plan may be without a box
         flags.append(f"No box crop: {_why_not(crop)}; the whole picture is used.")
     depth, depth_path = None, None
     if config.depth_crop:

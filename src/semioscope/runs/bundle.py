@@ -100,6 +100,11 @@ class Bundle:
     facts: BundleFacts
     model: Aggregator
 
+    @property
+    def has_slices(self) -> bool:
+        """Whether the model looks at slices of stored frames, one by one."""
+        return isinstance(self.facts.clips, SlicePlan)
+
 
 def write_bundle(path: Path, facts: BundleFacts, *, aggregator_file: Path) -> None:
     """Write a bundle; ``bundle.json`` comes last, so a bundle with it is whole.

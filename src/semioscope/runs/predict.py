@@ -9,12 +9,12 @@ import numpy as np
 from semioscope.core.config import Config
 from semioscope.core.errors import SemioscopeError, WeightsError
 from semioscope.features import BackboneChoice, load_backbone, plan_fps
-from semioscope.networks import Backbone
 from semioscope.plans import ClipPlan, SlicePlan
 from semioscope.runs.bundle import Bundle, ViewShape
 from semioscope.runs.predict_clips import predict_clips
+from semioscope.runs.predict_crops import check_crops
 from semioscope.runs.predict_slices import predict_slices
-from semioscope.runs.prediction import JudgedVideo, Prediction, PredictionRequest
+from semioscope.runs.prediction import JudgedVideo, ModelBackbone, Prediction, PredictionRequest
 from semioscope.scoring import predict_classes
 from semioscope.video import DecodeReport
 
@@ -42,10 +42,13 @@ def predict_event(
         whole_picture: The video is one view, whatever the bundle's montage.
 
     Raises:
-        VideoError: If a video cannot be read, or no clip of a view has all its frames.
-        ConfigError: If the event does not fit the video, or is shorter than a clip.
-        WeightsError: If the weights of the backbone are absent or others than the model was trained with.
+        VideoError: If a video cannot be read, no clip of a view has all its frames, or its depth does not fit.
+        ConfigError: If the event does not fit the video, is shorter than a clip, or the model has no use for what is
+            asked.
+        WeightsError: If the weights of the backbone are absent or others than the model was trained with, or the
+            detector cannot be loaded.
     """
+    check_crops(request, bundle)
     backbone = bundle_backbone(bundle, engine=engine, weights=weights)
     shapes = {"whole": ViewShape()} if whole_picture else bundle.facts.views
     if len(request.videos) > 1:
@@ -73,7 +76,9 @@ def predict_event(
     )
 
 
-def bundle_backbone(bundle: Bundle, *, engine: str | None = None, weights: str | None = None) -> Backbone:
+def bundle_backbone(
+    bundle: Bundle, *, engine: str | None = None, weights: str | None = None
+) -> ModelBackbone:
     """Return the backbone that a bundle needs.
 
     Raises:
@@ -95,7 +100,7 @@ def bundle_backbone(bundle: Bundle, *, engine: str | None = None, weights: str |
             "Bring the weights that it was trained with (--weights FILE)."
         )
         raise WeightsError(msg)
-    return backbone
+    return ModelBackbone(choice=choice, network=backbone)
 
 
 def _names(videos: Sequence[Path]) -> list[str]:
@@ -116,14 +121,19 @@ def predict_all(
     """Predict several events; one that fails does not stop the others.
 
     Raises:
-        WeightsError: If the weights of the backbone are absent: nothing could be predicted.
+        ConfigError: If the model has no use for the depth or the cropper that are asked for.
+        WeightsError: If the weights of the backbone or of the detector are absent: nothing could be predicted.
     """
+    for request in requests:
+        check_crops(request, bundle)
     bundle_backbone(bundle, engine=options.get("engine"), weights=options.get("weights"))
     done: list[Prediction] = []
     failed: list[tuple[str, str]] = []
     for request in requests:
         try:
             done.append(predict_event(request, bundle, **options))
+        except WeightsError:
+            raise
         except SemioscopeError as err:
             failed.append((request.event_id, str(err)))
     return done, failed

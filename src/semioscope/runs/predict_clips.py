@@ -7,7 +7,6 @@ import numpy as np
 from semioscope.core.errors import ConfigError, VideoError
 from semioscope.core.intervals import Interval
 from semioscope.features import ClipFeatures, StreamStatistics, ViewClips, stream_features
-from semioscope.networks import Backbone
 from semioscope.plans import (
     ClipPlan,
     SegmentPlan,
@@ -17,7 +16,13 @@ from semioscope.plans import (
     draw_positions,
 )
 from semioscope.runs.bundle import Bundle, ViewShape
-from semioscope.runs.prediction import JudgedVideo, PredictionRequest, ViewPrediction, judged_interval
+from semioscope.runs.prediction import (
+    JudgedVideo,
+    ModelBackbone,
+    PredictionRequest,
+    ViewPrediction,
+    judged_interval,
+)
 from semioscope.video import DecodeReport
 
 MAX_ROUNDS = 8
@@ -30,7 +35,7 @@ def predict_clips(
     request: PredictionRequest,
     shapes: dict[str, ViewShape],
     bundle: Bundle,
-    backbone: Backbone,
+    backbone: ModelBackbone,
 ) -> JudgedVideo:
     """Return what a model of drawn clips says about one video: only the clips that it looks at are decoded.
 
@@ -77,7 +82,7 @@ def predict_clips(
         if len(wanted) < len(shapes) or not any(view.clip_index.size for view in wanted):
             break
         for clip in stream_features(
-            video, wanted, backbone=backbone, picture=bundle.facts.preprocess, statistics=statistics
+            video, wanted, backbone=backbone.network, picture=bundle.facts.preprocess, statistics=statistics
         ):
             if np.isfinite(clip.features).all():
                 known[clip.view][clip.clip_index] = clip

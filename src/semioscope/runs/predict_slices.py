@@ -1,8 +1,7 @@
 """Give a video to a model of slices: the way of a run, on a cohort of one event that is thrown away afterwards."""
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +11,32 @@ from semioscope.cohort import Cohort
 from semioscope.core.errors import ConfigError, VideoError
 from semioscope.core.intervals import Interval
 from semioscope.core.records import Event, EventView, Patient, Recording
-from semioscope.evaluation import ExampleTable, build_examples, level_of
+from semioscope.evaluation import ExampleTable, ViewExample, build_examples, level_of
 from semioscope.execution import make_executor
 from semioscope.features import (
-    BackboneChoice,
+    EventFeatures,
     ExtractionPlan,
     FeatureStore,
     clip_seconds,
     extract,
     load_features,
     plan_extraction,
+    shortest_clip,
 )
-from semioscope.networks import Backbone
+from semioscope.features.layout import is_16bit
 from semioscope.plans import SlicePlan, StepPlan
 from semioscope.preprocess import CropPlan
-from semioscope.preprocess.crop_plans import ensure_crops
 from semioscope.runs.bundle import Bundle, ViewShape
-from semioscope.runs.prediction import JudgedVideo, PredictionRequest, ViewPrediction, judged_interval
+from semioscope.runs.predict_crops import event_crops
+from semioscope.runs.prediction import (
+    JudgedVideo,
+    ModelBackbone,
+    PredictionRequest,
+    ViewPrediction,
+    asked_interval,
+    judged_interval,
+    late_notes,
+)
 from semioscope.training import predict_representations, single_thread
 from semioscope.video import DecodeReport, open_gray16
 from semioscope.video.gray16 import gray16_kind
@@ -43,56 +51,53 @@ def predict_slices(
     request: PredictionRequest,
     shapes: dict[str, ViewShape],
     bundle: Bundle,
-    backbone: Backbone,
+    backbone: ModelBackbone,
 ) -> JudgedVideo:
     """Return what a model of slices says about one video: crops, slices and features as a run makes them.
 
     A crop that would wait for a person is not used, and told.
 
     Raises:
-        VideoError: If the video cannot be read, or every slice lacks frames.
+        VideoError: If the video cannot be read, every slice lacks frames, or the depth does not fit.
         ConfigError: If the event does not fit the video, or is shorter than the shortest slice.
-        WeightsError: If the weights of the detector that finds the crop are absent.
+        WeightsError: If the detector that finds the crop cannot be loaded.
     """
     plan, segments = bundle.facts.clips, bundle.facts.segments
     assert isinstance(plan, SlicePlan)
     assert isinstance(segments, StepPlan)
-    if request.depth is not None and len(request.videos) > 1:
-        msg = f"A depth recording belongs to one video, but {len(request.videos)} were given. Give them one by one."
-        raise ConfigError(msg)
     interval, notes = _interval(request, video)
+    if bundle.facts.gray is not None and not is_16bit(video):
+        notes.append(
+            f"{video.name} does not keep 16 bits: the brightness of its pictures was used. A model that was trained "
+            "on raw infrared may not know such pictures."
+        )
     with tempfile.TemporaryDirectory(prefix="semioscope-predict-") as folder:
         cohort, event = _cohort(Path(folder), video, video_name, request, shapes, interval)
-        crops, said = _crops(cohort, event, request, bundle)
+        crops, said = event_crops(cohort, event, request, bundle)
         extraction = plan_extraction(
             cohort,
             [event],
             plan,
-            backbone=_choice(bundle, backbone),
+            backbone=backbone.choice,
             store=FeatureStore(Path(folder) / "features"),
             picture=bundle.facts.gray or bundle.facts.preprocess,
             crops=crops,
         )
-        table = _examples(extraction, event, cohort, plan)
+        found = _features(extraction, video, plan)
+    table = _examples(found, event, cohort, plan)
+    chosen = list(range(len(table.views)))
     with single_thread():
-        rows = level_of(segments).rows(
-            bundle.model, table, list(range(len(table.views))), segments=segments, clips=plan
-        )
-        of_slices = predict_representations(
-            bundle.model, table.slices(list(range(len(table.views)))), segments
-        )
-    views = []
-    for number, (view, row) in enumerate(zip(table.views, rows, strict=True)):
-        first = int(table.first_clip[number])
-        views.append(
-            _view(view.recording_id, view.view, row, of_slices[first : first + view.num_clips], interval, plan,
-                  num_lost=view.num_missing_clips)
-        )  # fmt: skip
+        rows = level_of(segments).rows(bundle.model, table, chosen, segments=segments, clips=plan)
+        of_slices = predict_representations(bundle.model, table.slices(chosen), segments)
+    views = [
+        _view(view, row, of_slices[first : first + view.num_clips], interval, plan)
+        for view, row, first in zip(table.views, rows, table.first_clip.tolist(), strict=True)
+    ]
     return JudgedVideo(
         views=tuple(views),
         num_frames=extraction.num_frames,
-        frames=DecodeReport(),
-        notes=(*notes, *said, *extraction.remarks(), *_lost_notes(table)),
+        frames=_counted(found),
+        notes=(*notes, *said, *_remarks(extraction, crops), *_lost_notes(table)),
     )
 
 
@@ -101,15 +106,8 @@ def _interval(request: PredictionRequest, video: Path) -> tuple[Interval, list[s
         return judged_interval(request, video)
     with open_gray16(video) as reader:
         end = reader.source.duration_seconds
-    onset = request.onset_seconds or 0.0
-    offset = end if request.offset_seconds is None else min(request.offset_seconds, end)
-    if not onset < offset:
-        msg = (
-            f"The event must begin inside {video.name}, which lasts {end:.2f} s, and end after that, got onset "
-            f"{onset:g} s. Correct --onset."
-        )
-        raise ConfigError(msg)
-    return Interval(start_seconds=onset, end_seconds=offset), []
+    interval = asked_interval(request, video, duration_seconds=end)
+    return interval, late_notes(request, video, duration_seconds=end)
 
 
 def _cohort(
@@ -148,51 +146,61 @@ def _cohort(
     return cohort, event
 
 
-def _crops(
-    cohort: Cohort, event: Event, request: PredictionRequest, bundle: Bundle
-) -> tuple[Sequence[CropPlan], list[str]]:
-    wanted = request.crops or bundle.facts.crops
-    done = ensure_crops(
-        cohort,
-        [event],
-        method=wanted.method,
-        detector_name=wanted.detector,
-        weights=wanted.weights,
-        check=wanted.check,
-    )
-    notes = [*done.notes]
-    notes += [f"The raw picture was used: no crop could be planned ({one.message})" for one in done.failures]
-    for crop in done.flagged:
-        why = " ".join(filter(None, (crop.depth_reason, crop.box_reason)))
-        notes.append(f"The raw picture was used, as nobody has looked at a crop that is in doubt: {why}")
-    return done.plans, notes
-
-
-def _choice(bundle: Bundle, backbone: Backbone) -> BackboneChoice:
-    wanted = bundle.facts.backbone
-    return BackboneChoice(
-        name=wanted.name,
-        weights=wanted.weights,
-        engine=wanted.engine,
-        precision=wanted.precision,
-        input_size=wanted.input_size,
-    )
-
-
-def _examples(extraction: ExtractionPlan, event: Event, cohort: Cohort, plan: SlicePlan) -> ExampleTable:
+def _features(
+    extraction: ExtractionPlan, video: Path, plan: SlicePlan
+) -> dict[tuple[str, str], EventFeatures]:
+    if extraction.failures:
+        raise VideoError(extraction.failures[0].message)
+    for one in extraction.events:
+        if one.slices is not None and len(one.clip_index) == 0:
+            msg = (
+                f"The event in {video.name} must hold at least {shortest_clip(plan)}, but has "
+                f"{one.slices.num_event_frames}. Check --onset and --offset."
+            )
+            raise ConfigError(msg)
     report = extract(extraction, executor=make_executor("local", workers=1))
-    lost = [*extraction.failures, *report.failures]
-    if lost:
-        raise VideoError(lost[0].message)
-    found = {
+    if report.failures:
+        raise VideoError(report.failures[0].message)
+    return {
         (one.event_id, one.recording_id): load_features(extraction.store, one, plan)
         for one in extraction.events
     }
+
+
+def _examples(
+    found: Mapping[tuple[str, str], EventFeatures], event: Event, cohort: Cohort, plan: SlicePlan
+) -> ExampleTable:
     names = {name: recording.view for name, recording in cohort.recordings.items()}
-    table, left_out = build_examples([replace(event, y_true=None)], found, plan=plan, view_names=names)
+    table, left_out = build_examples([event], found, plan=plan, view_names=names)
     if left_out:
         raise VideoError(left_out[0].message)
     return table
+
+
+def _counted(found: Mapping[tuple[str, str], EventFeatures]) -> DecodeReport:
+    """Return how many frames of all slices were missing, held or damaged; slices that overlap count each."""
+    missing, held, damaged = (
+        sum(int(getattr(one, f"num_{kind}_frames").sum()) for one in found.values())
+        for kind in ("missing", "held", "damaged")
+    )
+    total = sum(int(one.slices.num_frames.sum()) for one in found.values() if one.slices is not None)
+    return DecodeReport(
+        num_requested=total,
+        num_ok=total - missing - held - damaged,
+        num_held=held,
+        num_damaged=damaged,
+        num_missing=missing,
+    )
+
+
+def _remarks(extraction: ExtractionPlan, crops: Sequence[CropPlan]) -> list[str]:
+    """Return what to know of slices, and of pictures whose accepted crop could not be used as it is."""
+    accepted = {(crop.event_id, crop.recording_id) for crop in crops if crop.status == "accepted"}
+    of_pictures = [
+        flag.message for flag in extraction.flags if (flag.event_id, flag.recording_id) in accepted
+    ]
+    everything = frozenset((flag.event_id, flag.recording_id) for flag in extraction.flags)
+    return [*dict.fromkeys(of_pictures), *extraction.remarks(without=everything)]
 
 
 def _lost_notes(table: ExampleTable) -> list[str]:
@@ -205,19 +213,16 @@ def _lost_notes(table: ExampleTable) -> list[str]:
 
 
 def _view(
-    recording_id: str,
-    view: str,
-    row: dict[str, list[float]],
+    example: ViewExample,
+    row: Mapping[str, list[float]],
     of_slices: Float32[np.ndarray, "num_slices size"],
     interval: Interval,
     plan: SlicePlan,
-    *,
-    num_lost: int,
 ) -> ViewPrediction:
     starts: Float[np.ndarray, " num_slices"] = np.array(row["start_seconds"], dtype=np.float64)
     return ViewPrediction(
-        recording_id=recording_id,
-        view=view,
+        recording_id=example.recording_id,
+        view=example.view,
         interval=interval,
         y_score=np.array(row["scores"], dtype=np.float64),
         start_seconds=starts,
@@ -225,5 +230,5 @@ def _view(
         score_so_far=np.array(row["prefix"], dtype=np.float64),
         score_alone=np.array(row["clip"], dtype=np.float64),
         representation=of_slices.mean(axis=0),
-        num_replaced_clips=num_lost,
+        num_replaced_clips=example.num_missing_clips,
     )

@@ -9,6 +9,8 @@ from jaxtyping import Float, Float32
 
 from semioscope.core.errors import ConfigError, VideoError
 from semioscope.core.intervals import Interval
+from semioscope.features import BackboneChoice
+from semioscope.networks import Backbone
 from semioscope.recipes import CropsConfig
 from semioscope.video import DecodeReport, VideoInfo, probe
 
@@ -39,6 +41,14 @@ class PredictionRequest:
     depth: Path | None = None
     depth_offset_seconds: float = 0.0
     crops: CropsConfig | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelBackbone:
+    """The backbone of a model: which one was chosen, and the network."""
+
+    choice: BackboneChoice
+    network: Backbone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,14 +130,40 @@ def judged_interval(request: PredictionRequest, video: Path) -> tuple[Interval, 
         ConfigError: If the event does not fit the video.
     """
     info = probe(video)
-    duration = info.duration_seconds
-    begin, end = request.times.get(video, (request.onset_seconds, request.offset_seconds))
+    promise = f" (its header promises {info.header_duration_seconds:.1f} s: it was cut off)"
+    interval = asked_interval(
+        request,
+        video,
+        duration_seconds=info.duration_seconds,
+        cut_off=promise if info.is_cut_off else "",
+    )
+    _, end = _asked(request, video)
+    return interval, end_notes(info, end) or late_notes(
+        request, video, duration_seconds=info.duration_seconds
+    )
+
+
+def asked_interval(
+    request: PredictionRequest, video: Path, *, duration_seconds: float, cut_off: str = ""
+) -> Interval:
+    """Return the stretch of a recording that is asked for, up to its end.
+
+    Args:
+        request: The event.
+        video: Of whatever kind.
+        duration_seconds: How long it lasts; NaN where that is not known.
+        cut_off: What is said of a recording that is not whole.
+
+    Raises:
+        VideoError: If the end is neither given nor known.
+        ConfigError: If the event does not fit.
+    """
+    begin, end = _asked(request, video)
     onset = begin or 0.0
-    offset = duration if end is None else end
-    if np.isfinite(duration) and onset >= duration:
-        promise = f" (its header promises {info.header_duration_seconds:.1f} s: it was cut off)"
-        told = f"{video.name} lasts {duration:.2f} s{promise if info.is_cut_off else ''} and onset is {onset:g} s"
-        remedy = "Copy the video again from its source." if info.is_cut_off else "Correct --onset."
+    offset = duration_seconds if end is None else end
+    if np.isfinite(duration_seconds) and onset >= duration_seconds:
+        told = f"{video.name} lasts {duration_seconds:.2f} s{cut_off} and onset is {onset:g} s"
+        remedy = "Copy the video again from its source." if cut_off else "Correct --onset."
         msg = f"The event must begin inside the video, but {told}. {remedy}"
         raise ConfigError(msg)
     if not np.isfinite(offset):
@@ -136,12 +172,27 @@ def judged_interval(request: PredictionRequest, video: Path) -> tuple[Interval, 
     if offset <= onset:
         msg = f"The event in {video.name} must end after it begins, got onset {onset:g} s and offset {offset:g} s."
         raise ConfigError(msg)
-    end_seconds = min(offset, duration) if np.isfinite(duration) else offset
-    return Interval(start_seconds=onset, end_seconds=end_seconds), end_notes(info, end)
+    end_seconds = min(offset, duration_seconds) if np.isfinite(duration_seconds) else offset
+    return Interval(start_seconds=onset, end_seconds=end_seconds)
+
+
+def late_notes(request: PredictionRequest, video: Path, *, duration_seconds: float) -> list[str]:
+    """Return what must be known where a recording ends before the event does."""
+    _, end = _asked(request, video)
+    if end is None or not end > duration_seconds + END_TOLERANCE_SECONDS:  # nor where it is not known
+        return []
+    return [
+        f"{video.name} ends at {duration_seconds:.1f} s, before the offset {end:.1f} s: "
+        "check whether the file is complete and the times are right."
+    ]
+
+
+def _asked(request: PredictionRequest, video: Path) -> tuple[float | None, float | None]:
+    return request.times.get(video, (request.onset_seconds, request.offset_seconds))
 
 
 def end_notes(info: VideoInfo, asked_end: float | None) -> list[str]:
-    """Return what must be known about the end of a video; ``asked_end`` is the event's offset, if given."""
+    """Return what must be known of a video that is incomplete; ``asked_end`` is the event's offset, if given."""
     name, left = info.path.name, info.duration_seconds
     is_late = asked_end is not None and asked_end > left + END_TOLERANCE_SECONDS
     if info.is_cut_off:
@@ -155,10 +206,5 @@ def end_notes(info: VideoInfo, asked_end: float | None) -> list[str]:
         return [
             f"{begins}. Only these were judged; the seizure may go on in the lost part{until}. Copy the video again "
             "from its source and predict again."
-        ]
-    if is_late:
-        return [
-            f"{name} ends at {left:.1f} s, before the offset {asked_end:.1f} s: "
-            "check whether the file is complete and the times are right."
         ]
     return []

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tiny import call
 
-from semioscope.cli.predict import cautions, describe, make_requests
+from semioscope.cli.predict import cautions, describe
+from semioscope.cli.predict_requests import make_requests
 from semioscope.core.errors import CohortError
 from semioscope.runs import PredictionRequest, predict_event, read_bundle
 

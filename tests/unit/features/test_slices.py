@@ -384,7 +384,7 @@ class TestTrouble:
         assert "16-bit" in plan.flags[0].message
         assert extract(plan).num_incomplete == 0
         assert plan.num_off_pace == 1  # 60 frames at 25 per second last 2.4 s
-        assert "1 slices last longer or shorter" in plan.describe()
+        assert "1 slice lasts longer or shorter" in plan.describe()
 
     @pytest.mark.parametrize(
         ("crops", "said"),
@@ -415,7 +415,7 @@ class TestTrouble:
         plan = plan_of(cohort_of(folder), tmp_path, events=[event_of(0, 69)])
         assert plan.events[0].slices.num_dropped_frames == 9
         assert plan.num_dropped_ends == 1
-        assert "The last frames of 1 events are too few for a slice" in plan.describe()
+        assert "The last frames of 1 event are too few for a slice" in plan.describe()
         extract(plan)
         assert features_of(plan).num_frames.tolist() == [60]
 
