@@ -14,6 +14,7 @@ from semioscope.report.figures import baselines_figure, confusion_figure, curve_
 from semioscope.report.inputs import RunTables, as_float, as_list, as_mapping, read_run_tables
 from semioscope.report.people import folds_figure, patients_figure
 from semioscope.report.rendering import render
+from semioscope.report.search import search_section
 from semioscope.report.sections import (
     cohort_rows,
     comparison_notes,
@@ -122,6 +123,7 @@ def _context(tables: RunTables, folder: Path) -> dict[str, Any]:
         "baseline_scores_exist": bool(tables.baselines),
         "slices": slice_section(tables),
         "crops": crop_section(scores),
+        "search": search_section(scores),
         "svg": Markup,
     }
 
