@@ -9,6 +9,8 @@ import pytest
 from documents import Found, command_lines, inline
 from tiny import SETTINGS, call
 from tiny_study import FEATURES
+from tiny_ward import SETTINGS as WARD_SETTINGS
+from tiny_ward import shared_ward
 
 from semioscope.networks import backbone_spec
 from semioscope.video import VideoWriter
@@ -83,12 +85,16 @@ def test_the_walk_holds_the_main_commands():
     assert {"cohort fetch", "run gestures-2021-figure2", "run gestures-2021-table1"} <= set(walked)
 
 
-def test_the_readme_from_top_to_bottom(tiny, place):
+def test_the_readme_from_top_to_bottom(tiny, place, tmp_path_factory):
+    ward = shared_ward(tmp_path_factory)
     for found in WALK:
+        if found.words[1:3] == ["synth", "ward"]:  # the cohort that the command makes, but small
+            shutil.copytree(ward, place / "ward", ignore=shutil.ignore_patterns("derived", "crops.tsv"))
+            continue
         if found.words[1:3] == ["cohort", "check"]:
             fill(tiny, place / "mycohort")
         follow(found, place)
-    for run in ("myrun", "figure2", "table1"):
+    for run in ("myrun", "figure2", "table1", "ward-run"):
         assert (place / run / "report.html").exists()
     assert list((place / "prediction").glob("timeline-seizure*.svg"))
 
@@ -112,6 +118,9 @@ def follow(found: Found, place) -> None:
     if words[:2] in (["run", "gestures-2021-figure2"], ["run", "gestures-2021-table1"]):
         words += [word for setting in STUDY[words[1]] for word in ("--set", setting)]
         words += ["--workers", "1", "--progress", "quiet"]
+    elif words[:2] == ["run", "karacsony-2022-b"]:
+        words += [word for setting in WARD_SETTINGS for word in ("--set", setting)]
+        words += ["--backbone", "motion", "--workers", "1"]
     elif words[0] == "run":
         small = [word for setting in SETTINGS for word in ("--set", setting)]
         words += [*small, "--workers", "1"]

@@ -48,7 +48,7 @@ def run_series(
     from semioscope.core.errors import ConfigError
     from semioscope.recipes import SERIES, apply_overrides, given_settings, series_config
     from semioscope.report import write_report
-    from semioscope.runs.series import perform_series, plan_series
+    from semioscope.runs import perform_series, plan_series
 
     for option, value in refused.items():
         if value is not None and value is not False:

@@ -13,6 +13,7 @@ from semioscope.preprocess.box_quality import (
 from semioscope.preprocess.cohorts import PreprocessReport, preprocess_cohort
 from semioscope.preprocess.crop_boxes import box_after_depth, box_crop
 from semioscope.preprocess.crop_finding import CROP_METHODS, NO_CROPS, CropMethod, crop_method
+from semioscope.preprocess.crop_plans import CropPlanning, ensure_crops
 from semioscope.preprocess.crops import CropPlan, merge_crops, read_crops, write_crops
 from semioscope.preprocess.depth_crop import DepthCropPlan, plan_depth_crop
 from semioscope.preprocess.depth_noise import NoiseFilter, denoised
@@ -33,6 +34,7 @@ __all__ = [
     "BoxFinding",
     "CropMethod",
     "CropPlan",
+    "CropPlanning",
     "CropQuality",
     "CropQualitySummary",
     "DepthCropPlan",
@@ -49,6 +51,7 @@ __all__ = [
     "crop_method",
     "crop_quality",
     "denoised",
+    "ensure_crops",
     "find_box",
     "iou",
     "merge_crops",

@@ -1,7 +1,6 @@
 """Named functions that return a full configuration: data, no logic."""
 
 from semioscope.recipes.config import (
-    NO_CROPS,
     BackboneConfig,
     ClipsConfig,
     CropsConfig,
@@ -23,6 +22,7 @@ from semioscope.recipes.karacsony import (
 )
 from semioscope.recipes.published import PUBLISHED, published_values
 from semioscope.recipes.registry import (
+    OWN_PROTOCOLS,
     PROTOCOLS,
     RECIPES,
     SERIES,
@@ -35,7 +35,7 @@ from semioscope.recipes.registry import (
 
 __all__ = [
     "CLASSIFIERS",
-    "NO_CROPS",
+    "OWN_PROTOCOLS",
     "PROTOCOLS",
     "PUBLISHED",
     "RECIPES",

@@ -9,7 +9,7 @@ from semioscope.core.config import Config
 from semioscope.models import AggregatorConfig
 from semioscope.plans import ClipPlan, SegmentPlan, SlicePlan, StepPlan
 from semioscope.plans.parts import PART_SECONDS
-from semioscope.preprocess import PictureConfig
+from semioscope.preprocess import NO_CROPS, PictureConfig
 from semioscope.preprocess.gray_pictures import GrayPictureConfig
 from semioscope.splits import FoldConfig, SelectionConfig
 from semioscope.training import ExamplePlan, SearchConfig, TrainingConfig
@@ -59,10 +59,6 @@ class EventsConfig(Config):
     """Shorter events are left out, and counted (paper: 15 s)."""
     part_seconds: float = Field(default=PART_SECONDS, gt=0, allow_inf_nan=False)
     """How far the parts before and after a seizure reach, for tasks that have a class of them."""
-
-
-NO_CROPS = "none"
-"""In place of a way to plan crops: the picture is used as recordings.tsv gives it."""
 
 
 class CropsConfig(Config):

@@ -8,6 +8,7 @@ from semioscope.runs.predict import predict_all, predict_event
 from semioscope.runs.prediction import Prediction, PredictionRequest
 from semioscope.runs.prediction_files import write_predictions_folder
 from semioscope.runs.run import perform_run
+from semioscope.runs.series import SeriesOutcome, SeriesPlan, perform_series, plan_series
 from semioscope.runs.study import StudyOutcome, perform_study
 from semioscope.runs.study_given import check_given, check_protocol
 from semioscope.runs.study_plan import StudyPlan, check_grid, plan_study
@@ -20,6 +21,8 @@ __all__ = [
     "PredictionRequest",
     "RunOutcome",
     "RunPlan",
+    "SeriesOutcome",
+    "SeriesPlan",
     "StudyOutcome",
     "StudyPlan",
     "check_given",
@@ -27,8 +30,10 @@ __all__ = [
     "check_protocol",
     "cohort_of_features",
     "perform_run",
+    "perform_series",
     "perform_study",
     "plan_run",
+    "plan_series",
     "plan_study",
     "predict_all",
     "predict_event",

@@ -10,8 +10,9 @@ from semioscope.models import AGGREGATORS
 from semioscope.networks import backbone_spec
 from semioscope.networks.detectors import DETECTORS
 from semioscope.plans import ClipPlan
+from semioscope.preprocess import NO_CROPS
 from semioscope.preprocess.crop_finding import CROP_METHODS
-from semioscope.recipes import NO_CROPS, PROTOCOLS, RunConfig
+from semioscope.recipes import PROTOCOLS, RunConfig
 from semioscope.splits import REPEATING_RULES, RULES_WITHOUT_SELECTION, FoldPlan
 from semioscope.training import BEST_EPOCH, CLASS_WEIGHTS, LOSSES, OPTIMIZERS, space_of
 
@@ -76,6 +77,24 @@ def check_together(config: RunConfig, *, in_study: bool) -> None:
         msg = (
             f"Crops do not go with {where}, got crops.method {config.crops.method}. Use --set "
             f"crops.method={NO_CROPS}, or run these settings by themselves."
+        )
+        raise ConfigError(msg)
+
+
+def check_search(folds: FoldPlan, config: RunConfig) -> None:
+    """Refuse a search where the training patients of a fold cannot be divided, before hours of work.
+
+    Raises:
+        ConfigError: Naming the folds.
+    """
+    if not config.search.num_trials or folds.selection != "inner":
+        return
+    without = [str(fold.index) for fold in folds.folds if not fold.validation]
+    if without:
+        msg = (
+            "A search compares trials on some of the training patients, but those of fold "
+            f"{', '.join(without)} cannot be divided so that every class has a patient on both sides. Use more folds, "
+            "so that more patients train, or --set search.num_trials=0 for no search."
         )
         raise ConfigError(msg)
 

@@ -6,10 +6,10 @@ from semioscope.cohort import Cohort
 from semioscope.core.errors import ConfigError, VideoError, WeightsError, unknown_name
 from semioscope.core.records import Event
 from semioscope.networks.detectors import DETECTORS
-from semioscope.preprocess import CropPlan
+from semioscope.preprocess import NO_CROPS, CropPlan
 from semioscope.preprocess.crop_finding import CROP_METHODS
 from semioscope.preprocess.crop_plans import ensure_crops
-from semioscope.recipes import NO_CROPS, CropsConfig
+from semioscope.recipes import CropsConfig
 from semioscope.runs.bundle import Bundle
 from semioscope.runs.prediction import PredictionRequest
 

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -84,7 +85,7 @@ def predict_slices(
             crops=crops,
         )
         found = _features(extraction, video, plan)
-    table = _examples(found, event, cohort, plan)
+    table = _examples(found, event, cohort, plan, video)
     chosen = list(range(len(table.views)))
     with single_thread():
         rows = level_of(segments).rows(bundle.model, table, chosen, segments=segments, clips=plan)
@@ -168,12 +169,21 @@ def _features(
 
 
 def _examples(
-    found: Mapping[tuple[str, str], EventFeatures], event: Event, cohort: Cohort, plan: SlicePlan
+    found: Mapping[tuple[str, str], EventFeatures],
+    event: Event,
+    cohort: Cohort,
+    plan: SlicePlan,
+    video: Path,
 ) -> ExampleTable:
     names = {name: recording.view for name, recording in cohort.recordings.items()}
     table, left_out = build_examples([event], found, plan=plan, view_names=names)
     if left_out:
-        raise VideoError(left_out[0].message)
+        view = cohort.recording(left_out[0].recording_id).view
+        msg = (
+            f"{video.name}, view {view}: every slice lacks frames. Check the file, or choose another stretch with "
+            "--onset and --offset."
+        )
+        raise VideoError(msg)
     return table
 
 
@@ -214,7 +224,7 @@ def _lost_notes(table: ExampleTable) -> list[str]:
 
 def _view(
     example: ViewExample,
-    row: Mapping[str, list[float]],
+    row: Mapping[str, Any],
     of_slices: Float32[np.ndarray, "num_slices size"],
     interval: Interval,
     plan: SlicePlan,
