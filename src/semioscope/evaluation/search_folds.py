@@ -212,7 +212,7 @@ def _own_split(task: TrialTask, table: ExampleTable) -> tuple[set[str], set[str]
     if not chosen.any():
         msg = (
             f"A search compares trials on some of the training patients, but those of fold {fold.index} cannot be "
-            "divided so that every class has a patient on both sides. Use fewer folds, more patients, or --set "
+            "divided so that every class has a patient on both sides. Use more folds, more patients, or --set "
             "search.num_trials=0 for no search."
         )
         raise ConfigError(msg)

@@ -64,7 +64,7 @@ def crop_stage(plan: RunPlan, *, workers: int, progress: Progress, failures: lis
 
 
 def _facts(done: CropPlanning) -> dict[str, Any]:
-    if not done.plans:
+    if not (done.plans or done.failures):
         return {}
     states = [crop.status for crop in done.plans]
     return {

@@ -93,8 +93,8 @@ def check_search(folds: FoldPlan, config: RunConfig) -> None:
     if without:
         msg = (
             "A search compares trials on some of the training patients, but those of fold "
-            f"{', '.join(without)} cannot be divided so that every class has a patient on both sides. Use more folds, "
-            "so that more patients train, or --set search.num_trials=0 for no search."
+            f"{', '.join(without)} cannot be divided so that every class has a patient on both sides. Use more "
+            "folds, so that more patients train, or --set search.num_trials=0 for no search."
         )
         raise ConfigError(msg)
 

@@ -32,6 +32,7 @@ from semioscope.runs.plan_checks import (
     check_folds_file,
     check_lengths,
     check_names,
+    check_search,
     check_together,
 )
 from semioscope.runs.short_views import check_whole_segments
@@ -229,6 +230,7 @@ def plan_run(
         folds_notes = check_folds_file(folds, config, in_study=in_study)
     else:
         folds, folds_digest, folds_notes = _made_folds(config, cohort, selection), "", []
+    check_search(folds, config)
     check_leakage(folds, allow_shared_patients=config.folds.rule not in PATIENT_RULES)
     spec = backbone_spec(config.backbone.name)
     clips = _clips(config, spec)
