@@ -158,6 +158,11 @@ def cautions(bundle: "Bundle") -> list[str]:
     return [*sentences, "Research software, not a medical device."]
 
 
+def has_several_videos(prediction: "Prediction") -> bool:
+    """Return whether views of one name are of several videos, so that their names do not tell them apart."""
+    return len({view.view for view in prediction.views}) < len(prediction.views)
+
+
 def describe(prediction: "Prediction", bundle: "Bundle") -> str:
     """Return a prediction in words."""
     classes = bundle.facts.classes
@@ -169,7 +174,7 @@ def describe(prediction: "Prediction", bundle: "Bundle") -> str:
         digits = next(apart, 4)
         side = "at or above" if prediction.y_predicted == 1 else "below"
         told = f"probability of {classes[1]} {score:.{digits}f}, {side} the threshold {threshold:.{digits}f}"
-    several = len({view.view for view in prediction.views}) < len(prediction.views)
+    several = has_several_videos(prediction)
     views = ", ".join(
         f"{view.recording_id if several else view.view} {view.y_score[shown]:.2f}"
         for view in prediction.views
@@ -202,9 +207,10 @@ def _draw(prediction: "Prediction", bundle: "Bundle", out: Path) -> None:
 
     classes = bundle.facts.classes
     shown = 1 if len(classes) == 2 else prediction.y_predicted
+    several = has_several_videos(prediction)
     views = [
         TimelineView(
-            name=view.view,
+            name=view.recording_id if several else view.view,
             start_seconds=view.start_seconds,
             end_seconds=view.end_seconds,
             score_clip=view.score_alone[:, shown],
@@ -219,7 +225,7 @@ def _draw(prediction: "Prediction", bundle: "Bundle", out: Path) -> None:
         views,
         title=prediction.event_id,
         positive_class=classes[shown],
-        threshold=bundle.facts.threshold,
+        threshold=bundle.facts.threshold if len(classes) == 2 else None,
         name=f"timeline-{prediction.event_id}",
     )
     write_text(out / f"timeline-{prediction.event_id}.svg", svg)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,8 @@ def make_example(tables: RunTables, event: Mapping[str, Any], *, folder: Path | 
     """Draw one event of ``scores.json`` with its segments and, where the run wrote them, its frames."""
     scores = tables.scores
     classes = [str(name) for name in as_list(scores.get("classes"))]
-    positive = str(scores.get("positive_class") or (classes[-1] if classes else "the positive class"))
+    positive = str(scores.get("positive_class") or class_name(event.get("y_predicted"), classes))
+    threshold = as_float(scores.get("threshold")) if scores.get("positive_class") else math.nan
     event_id = str(event.get("event_id"))
     rows = _segments_of(tables.segments, event_id)
     known = {
@@ -90,12 +92,11 @@ def make_example(tables: RunTables, event: Mapping[str, Any], *, folder: Path | 
     name = f"timeline-{file_name(event_id)}"
     svg = ""
     if views:
-        threshold = as_float(scores.get("threshold"))
         svg = timeline_figure(
             views,
             title=event_id,
             positive_class=positive,
-            threshold=threshold if threshold == threshold else 0.5,
+            threshold=None if math.isnan(threshold) else threshold,
             name=name,
             folder=folder,
         )
@@ -105,7 +106,7 @@ def make_example(tables: RunTables, event: Mapping[str, Any], *, folder: Path | 
         event_id=event_id,
         patient_id=str(event.get("patient_id", "?")),
         truth=class_name(event.get("y_true"), classes),
-        score=percent_beside(event.get("score"), scores.get("threshold")),
+        score=percent_beside(event.get("score"), threshold),
         correct=correct if isinstance(correct, bool) else None,
         baselines=_baseline_words(tables, event_id, positive),
         svg=svg,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -71,7 +71,7 @@ def timeline_figure(
     *,
     title: str,
     positive_class: str,
-    threshold: float = 0.5,
+    threshold: float | None = 0.5,
     name: str = "timeline",
     folder: Path | None = None,
 ) -> str:
@@ -85,7 +85,8 @@ def timeline_figure(
         views: At least one.
         title: What is shown, such as the id of the event; also the accessible name.
         positive_class: The class whose probability is drawn.
-        threshold: Above or at it the call is the positive class, in [0, 1].
+        threshold: Above or at it the call is the positive class, in [0, 1]; None where the likeliest of several
+            classes is called.
         name: File name without suffix; tells the ids of this figure from others in one page.
         folder: Where ``NAME.svg`` is saved too; None: nowhere.
 
@@ -126,12 +127,12 @@ def timeline_figure(
             fontsize=9,
         )
         unknown = any(not np.isfinite(view.score_clip).all() for view in views)
-        _legend(figure, y=0.144 / height, marked=marked, unknown=unknown)
+        _legend(figure, y=0.144 / height, marked=marked, unknown=unknown, threshold=threshold)
         figure.text(
             _LEFT_INCHES / _WIDTH_INCHES,
             1 - 0.2 / height,
-            f"{shortened(title, 40)}: probability of {shortened(positive_class, 24)}, "
-            f"threshold {_threshold_text(threshold)}",
+            f"{shortened(title, 40)}: probability of {shortened(positive_class, 24)}"
+            + ("" if threshold is None else f", threshold {_threshold_text(threshold)}"),
             va="center",
             color=INK,
             fontsize=10,
@@ -155,7 +156,7 @@ def _span(views: Sequence[TimelineView]) -> tuple[float, float]:
     return low, high if high > low else low + 1.0
 
 
-def _draw_view(axes: Axes, view: TimelineView, *, low: float, high: float, threshold: float) -> None:
+def _draw_view(axes: Axes, view: TimelineView, *, low: float, high: float, threshold: float | None) -> None:
     zero = view.zero_seconds
     pad = (high - low) * 0.015
     axes.set_xlim(low - pad, high + pad)
@@ -165,7 +166,8 @@ def _draw_view(axes: Axes, view: TimelineView, *, low: float, high: float, thres
     axes.xaxis.set_major_locator(MaxNLocator(nbins=9, integer=high - low > 5))
     colour = class_colour(1)
     _draw_phases(axes, view, high=high)
-    axes.axhline(threshold, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=2)
+    if threshold is not None:
+        axes.axhline(threshold, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=2)
     centres = (view.start_seconds + view.end_seconds) / 2 - zero
     half = (view.end_seconds - view.start_seconds) / 2
     known = np.isfinite(view.score_clip) & np.isfinite(centres)
@@ -222,15 +224,15 @@ def _has_room(split: float, end: float, high: float) -> bool:
     return split > 0.34 * high and end - split > 0.17 * high
 
 
-def _legend(figure: Figure, *, y: float, marked: bool, unknown: bool) -> None:
+def _legend(figure: Figure, *, y: float, marked: bool, unknown: bool, threshold: float | None) -> None:
     entries: list[tuple[str, dict[str, Any]]] = [
         (f"had the {'seizure' if marked else 'video'} ended here",
          {"color": class_colour(1), "linewidth": 2.0, "marker": ".", "markersize": 5}),
         ("this clip alone",
          {"linestyle": "", "marker": "o", "color": "white", "markeredgecolor": SOFT, "markersize": 4.4}),
-        ("threshold",
-         {"color": SOFT, "linewidth": 0.9, "linestyle": (0, (4, 3))}),
     ]  # fmt: skip
+    if threshold is not None:
+        entries.append(("threshold", {"color": SOFT, "linewidth": 0.9, "linestyle": (0, (4, 3))}))
     if unknown:
         entries.append(("no score", {"linestyle": "", "marker": "x", "color": INK, "markersize": 5}))
     x = _LEFT_INCHES / _WIDTH_INCHES
@@ -241,7 +243,7 @@ def _legend(figure: Figure, *, y: float, marked: bool, unknown: bool) -> None:
         x += width + 0.045 + 0.0105 * len(text)
 
 
-def _describe(view: TimelineView, positive_class: str, threshold: float) -> str:
+def _describe(view: TimelineView, positive_class: str, threshold: float | None) -> str:
     """Return the figure in words, for those who cannot see it."""
     parts = [f"{view.name}: {plural(len(view.start_seconds), 'clip')}"]
     if view.onset_seconds is not None and view.offset_seconds is not None:
@@ -254,15 +256,20 @@ def _describe(view: TimelineView, positive_class: str, threshold: float) -> str:
     if known.size:
         last = float(view.score_prefix[known[-1]])
         parts.append(f"probability of {positive_class} {number_beside(last, threshold)} at the end")
-        above = known[view.score_prefix[known] >= threshold]
-        if above.size:
-            first = float(view.end_seconds[above[0]]) - view.zero_seconds
-            parts.append(f"at or above the threshold first after {seconds_text(first)}")
-        else:
-            parts.append(f"always below the threshold {_threshold_text(threshold)}")
+        if threshold is not None:
+            parts.append(_side(view, known, threshold))
     else:
         parts.append("no probability is known")
     return ", ".join(parts) + "."
+
+
+def _side(view: TimelineView, known: Int[np.ndarray, " num_known"], threshold: float) -> str:
+    """Return when the probability first reaches the threshold."""
+    above = known[view.score_prefix[known] >= threshold]
+    if not above.size:
+        return f"always below the threshold {_threshold_text(threshold)}"
+    first = float(view.end_seconds[above[0]]) - view.zero_seconds
+    return f"at or above the threshold first after {seconds_text(first)}"
 
 
 def _threshold_text(threshold: float) -> str:

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from semioscope.core.errors import StoreError
 from semioscope.core.files import write_json, write_text
 from semioscope.report import write_report
 from semioscope.report.answer import answer
+from semioscope.report.examples import make_example
 from semioscope.report.inputs import read_run_tables
 from semioscope.report.sections import comparison_notes, comparison_rows, event_rows
 
@@ -432,6 +434,17 @@ def test_a_task_of_three_classes(tmp_path, quick_figures):
     assert "asked to tell FLE, TLE and non-epileptic apart" in page.text
     assert "4 of 7 TLE seizures were recognised; 2 called FLE and 1 called non-epileptic." in page.text
     assert "This run has no curves" in page.text
+
+
+def test_a_timeline_of_three_classes_is_of_the_class_that_was_called(tmp_path):
+    made_up_run.write_run(tmp_path, num_patients=6, num_events=12)
+    tables = read_run_tables(tmp_path)
+    event = {**tables.scores["events"][0], "y_predicted": 1}
+    three = {**tables.scores, "classes": ["FLE", "TLE", "other"], "positive_class": None}
+    svg = make_example(replace(tables, scores=three), event, folder=None).svg
+    assert "probability of TLE" in svg
+    assert "threshold" not in svg
+    assert "probability of TCS, threshold 0.50" in make_example(tables, event, folder=None).svg
 
 
 def _difference(scores, value, low, high):

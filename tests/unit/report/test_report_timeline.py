@@ -53,6 +53,12 @@ def test_the_figure_says_what_it_shows():
     assert f"{'x' * 39}\u2026: probability of {'y' * 23}\u2026, threshold 0.50" in drawn
 
 
+def test_without_a_threshold_none_is_drawn_or_told():
+    svg = draw(view(), threshold=None)
+    assert "threshold" not in svg
+    assert "probability of TCS 0.80 at the end." in svg
+
+
 def test_what_is_near_the_threshold_can_be_told_from_it():
     near = np.full(8, 0.4996)
     svg = draw(view(score=0.4996, score_prefix=near, score_clip=near))
