@@ -14,6 +14,15 @@ from semioscope.plans.clips import (
     frame_times,
     window_clips,
 )
+from semioscope.plans.corruption import Corruption, CorruptionPlan, draw_corruption
+from semioscope.plans.excerpts import (
+    ExcerptPlan,
+    Excerpts,
+    contextual_excerpts,
+    draw_phase,
+    padded,
+    seizure_excerpts,
+)
 from semioscope.plans.labels import clip_labels
 from semioscope.plans.parts import IctalPart, IctalParts, nonepileptic_parts
 from semioscope.plans.segments import (
@@ -32,6 +41,10 @@ __all__ = [
     "CLIPS_PER_BLOCK",
     "ClipPlan",
     "ClipRange",
+    "Corruption",
+    "CorruptionPlan",
+    "ExcerptPlan",
+    "Excerpts",
     "IctalPart",
     "IctalParts",
     "SegmentBounds",
@@ -50,11 +63,16 @@ __all__ = [
     "clip_start_frames",
     "clip_start_seconds",
     "clips_in",
+    "contextual_excerpts",
+    "draw_corruption",
+    "draw_phase",
     "draw_positions",
     "frame_times",
     "nonepileptic_parts",
     "off_pace",
+    "padded",
     "segment_bounds",
+    "seizure_excerpts",
     "slices_of",
     "window_clips",
 ]
