@@ -10,15 +10,32 @@ from semioscope.models.build import AGGREGATORS, build, relative_cost, restore
 from semioscope.models.files import describe, load, save
 from semioscope.models.last_state import forget_memory
 from semioscope.models.steps import MASK_VALUE, real_steps
+from semioscope.models.transformer import (
+    TRANSFORMER_SIZES,
+    TransformerClassifier,
+    TransformerConfig,
+    TransformerEncoder,
+    TransformerRegressor,
+    build_transformer,
+    dropout_generators,
+    transformer_size,
+)
 
 __all__ = [
     "AGGREGATORS",
     "MASK_VALUE",
+    "TRANSFORMER_SIZES",
     "Aggregator",
     "AggregatorConfig",
+    "TransformerClassifier",
+    "TransformerConfig",
+    "TransformerEncoder",
+    "TransformerRegressor",
     "build",
+    "build_transformer",
     "check_shape",
     "describe",
+    "dropout_generators",
     "forget_memory",
     "load",
     "logits_side_by_side",
@@ -26,4 +43,5 @@ __all__ = [
     "relative_cost",
     "restore",
     "save",
+    "transformer_size",
 ]
