@@ -17,6 +17,7 @@ from semioscope.models import (
     dropout_generators,
     transformer_size,
 )
+from semioscope.models.transformer import dropped
 
 TINY = TransformerConfig(
     num_features=6, num_positions=12, num_layers=2, num_heads=2, width=8, feedforward=16, dropout=0.2
@@ -162,6 +163,24 @@ def test_dropout_follows_its_generators(kind):
     assert torch.equal(first, again)
     assert not torch.allclose(first, later)
     assert not torch.allclose(first, without)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.99])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_leaves_its_share(rate, dtype):
+    x = torch.ones(2, 501, 401, dtype=dtype, requires_grad=True)
+    left = dropped(x, rate, dropout_generators([1, 2]))
+    share = (left != 0).float().mean(dim=(1, 2))
+    assert left.dtype == dtype
+    assert torch.all((share - (1 - rate)).abs() < 0.005)
+    assert torch.allclose(left[left != 0].float(), torch.tensor(1 / (1 - rate)), rtol=5e-3)
+    assert not torch.equal(left[0], left[1])
+    # neighbours are independent, also where they share a random number
+    for step in (1, 2, 3):
+        both = ((left[:, :, step:] != 0) & (left[:, :, :-step] != 0)).float().mean()
+        assert abs(both - (1 - rate) ** 2) < 0.01
+    left.sum().backward()
+    assert torch.equal(x.grad, left)
 
 
 def test_dropout_keeps_the_mean():
