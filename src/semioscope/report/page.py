@@ -132,9 +132,11 @@ def _figures(tables: RunTables, folder: Path) -> dict[str, Callable[[], str]]:
     """Return the drawing of each figure for which the run has data."""
     scores = tables.scores
     classes = [str(name) for name in as_list(scores.get("classes"))]
+    several = len(classes) > 2  # then the probability of a seizure is that of the class which it was given
     positive = str(scores.get("positive_class") or (classes[-1] if classes else "the positive class"))
+    shown = "the called class" if several else positive
     threshold = as_float(scores.get("threshold"))
-    threshold = threshold if math.isfinite(threshold) else 0.5
+    threshold = math.nan if several else (threshold if math.isfinite(threshold) else 0.5)
     event, curves = as_mapping(scores.get("event")), as_mapping(scores.get("curves"))
     found: dict[str, Callable[[], str]] = {}
 
@@ -166,14 +168,14 @@ def _figures(tables: RunTables, folder: Path) -> dict[str, Callable[[], str]]:
         as_mapping(point) for point in as_list(as_mapping(scores.get("calibration")).get("reliability"))
     ]
     if points:
-        found["reliability"] = lambda: reliability_figure(points, positive_class=positive, folder=folder)
+        found["reliability"] = lambda: reliability_figure(points, positive_class=shown, folder=folder)
     found |= _slice_figures(as_mapping(scores.get("slices")), classes, folder)
     folds = fold_members(tables)
     if folds:
         found["folds"] = lambda: folds_figure(folds, classes, folder=folder)
     if members:
         found["patients"] = lambda: patients_figure(
-            members, classes, positive_class=positive, threshold=threshold, folder=folder
+            members, classes, positive_class=shown, threshold=threshold, folder=folder
         )
     return found
 

@@ -112,7 +112,15 @@ def patients_figure(
     threshold: float,
     folder: Path | None = None,
 ) -> str:
-    """Draw the probability of every seizure, a row per patient; hollow marks are wrong calls."""
+    """Draw the probability of every seizure, a row per patient; hollow marks are wrong calls.
+
+    Args:
+        events: The seizures.
+        classes: Names of the classes.
+        positive_class: The class of the probability, in words.
+        threshold: Where a line is drawn; NaN draws none.
+        folder: Where ``patients.svg`` is saved too; None: nowhere.
+    """
     groups = _by_patient(events)
     row_inches = 0.25
     height = 0.92 + row_inches * max(len(groups), 1)
@@ -127,14 +135,15 @@ def patients_figure(
                     _event_mark(axes, event.score, y, event, 6.2)
                 else:
                     missing += 1
-        axes.axvline(threshold, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+        label = f"Probability of {positive_class} (%)"
+        if math.isfinite(threshold):
+            axes.axvline(threshold, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+            label += f", dashed: threshold {number(threshold)}"
         axes.set_ylim(-0.7, max(len(groups), 1) - 0.3)
         axes.set_yticks(range(len(groups)), [shortened(patient, 18) for patient, _ in reversed(groups)])
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        percent_axis(
-            axes, label=f"Probability of {positive_class} (%), dashed: threshold {number(threshold)}"
-        )
+        percent_axis(axes, label=label)
         _class_legend(figure, classes, x=0.16, y=0.162 / height)
         wrong = sum(event.correct is False for event in events)
         words = f"{plural(len(events), 'seizure')} of {plural(len(groups), 'patient')}, {count(wrong)} called wrongly"

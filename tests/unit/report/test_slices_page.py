@@ -175,6 +175,13 @@ def test_figures_are_saved_and_say_what_they_show(run, scores):
     assert f"nonepileptic: mean area {area['mean']:.3f} ± {area['sd']:.3f}, folds 0." in html
 
 
+def test_with_three_classes_a_probability_is_that_of_the_called_class(run):
+    for name in ("patients", "reliability"):
+        drawn = (run / "figures" / f"{name}.svg").read_text(encoding="utf-8")
+        assert "the called class" in drawn
+        assert "dashed: threshold" not in drawn
+
+
 def test_two_classes_by_patient(tmp_path, quick_figures):
     made_up_slices.write_slice_run(tmp_path, num_classes=2, recipe="karacsony-2020", extended=False)
     folds = json.loads((tmp_path / "folds.json").read_text(encoding="utf-8"))
