@@ -1,5 +1,10 @@
 """Training: examples as arrays, losses, one loop, and the scores of what it trained. Opens no file."""
 
+from semioscope.training.excerpt_source import (
+    ExcerptArrays,
+    ExcerptSource,
+    mean_feature_loss,
+)
 from semioscope.training.loop import FitResult, fit, fit_side_by_side
 from semioscope.training.losses import CLASS_WEIGHTS, LOSSES, class_weights
 from semioscope.training.predict import (
@@ -8,6 +13,15 @@ from semioscope.training.predict import (
     predict_representations,
     predict_scores,
     predict_steps,
+)
+from semioscope.training.pretraining import PretrainingResult, pretrain
+from semioscope.training.pretraining_checkpoint import load_encoder
+from semioscope.training.pretraining_settings import PRECISIONS, PRETRAININGS, PretrainingConfig
+from semioscope.training.process_group import (
+    EndedTogetherError,
+    LostProcessError,
+    ProcessGroup,
+    joined_processes,
 )
 from semioscope.training.samplers import SAMPLERS, ExamplePlan
 from semioscope.training.sampling import epoch_batches
@@ -31,10 +45,19 @@ __all__ = [
     "CLASS_WEIGHTS",
     "LOSSES",
     "OPTIMIZERS",
+    "PRECISIONS",
+    "PRETRAININGS",
     "SAMPLERS",
     "SEARCH_SPACES",
+    "EndedTogetherError",
     "ExamplePlan",
+    "ExcerptArrays",
+    "ExcerptSource",
     "FitResult",
+    "LostProcessError",
+    "PretrainingConfig",
+    "PretrainingResult",
+    "ProcessGroup",
     "SearchConfig",
     "SearchData",
     "SearchSpace",
@@ -50,11 +73,15 @@ __all__ = [
     "estimate_seconds",
     "fit",
     "fit_side_by_side",
+    "joined_processes",
+    "load_encoder",
+    "mean_feature_loss",
     "measured_epoch_seconds",
     "middle_positions",
     "predict_representations",
     "predict_scores",
     "predict_steps",
+    "pretrain",
     "run_trial",
     "sequence_set",
     "single_thread",

@@ -1,0 +1,188 @@
+"""Several processes that train one model together, started by ``torchrun``; or one alone.
+
+They talk through gloo, which works between processors and between machines. When one of them ends, the others
+cannot go on: each ends with an error, and exactly one of these errors is for a person to read.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from types import FrameType
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
+
+from semioscope.core.errors import ConfigError, SemioscopeError
+
+VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""What ``torchrun`` sets in the environment of every process."""
+
+_ENDED = "semioscope/ended"
+_LINGER_SECONDS = 2.0
+
+
+class LostProcessError(SemioscopeError):
+    """Another process of the group has ended, so this one cannot go on."""
+
+
+class EndedTogetherError(SemioscopeError):
+    """This process ended because the group did; another one says why, so this error need not be shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessGroup:
+    """The processes that share a batch; what every one of them does at the same points.
+
+    Args:
+        rank: Number of this process, from 0.
+        size: How many there are. 1 talks to nobody.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the process that writes files and reports."""
+        return self.rank == 0
+
+    def share(self, num_items: int) -> slice:
+        """Return which of so many items are this process's; sizes differ by one at most, and none is lost."""
+        return slice(num_items * self.rank // self.size, num_items * (self.rank + 1) // self.size)
+
+    def add_up(self, tensor: torch.Tensor) -> None:
+        """Put the sum over all processes into the tensor of each.
+
+        Raises:
+            LostProcessError: If one of them has ended.
+        """
+        if self.size > 1:
+            with _lost_process():
+                dist.all_reduce(tensor)
+
+    def copy_from_first(self, tensor: torch.Tensor) -> None:
+        """Put the first process's values into the tensor of each.
+
+        Raises:
+            LostProcessError: If one of them has ended.
+        """
+        if self.size > 1:
+            with _lost_process():
+                dist.broadcast(tensor, src=0)
+
+
+@contextlib.contextmanager
+def joined_processes(*, timeout_seconds: float = 600.0) -> Iterator[ProcessGroup]:
+    """Join the processes that ``torchrun`` started, for the length of a block; without ``torchrun``, be alone.
+
+    An error that ends the block in several processes is passed on in one of them: the one in which it came first.
+    The others raise EndedTogetherError. A request to end (SIGTERM, which ``torchrun`` sends when a process dies)
+    counts as such an error.
+
+    Args:
+        timeout_seconds: How long a process waits for the others at a meeting point. One that does not answer for
+            so long counts as lost; a process that has died is noticed at once.
+
+    Raises:
+        ConfigError: If the environment of ``torchrun`` is incomplete.
+        LostProcessError: If the others cannot be reached, or one of them ends.
+        EndedTogetherError: If another process says why the group ends.
+    """
+    if "WORLD_SIZE" not in os.environ or os.environ["WORLD_SIZE"] == "1":
+        yield ProcessGroup()
+        return
+    missing = [name for name in VARIABLES if name not in os.environ]
+    if missing:
+        msg = (
+            f"Several processes need the variables {', '.join(VARIABLES)}, but {', '.join(missing)} "
+            "are not set. Start them with torchrun."
+        )
+        raise ConfigError(msg)
+    timeout = timedelta(seconds=timeout_seconds)
+    with _lost_process():
+        store, rank, size = next(rendezvous("env://", timeout=timeout))
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=timeout)
+    group = ProcessGroup(rank=rank, size=size)
+    with _ended_on_request():
+        yield from _ended_together(store, group)
+
+
+def _ended_together(store: Any, group: ProcessGroup) -> Iterator[ProcessGroup]:
+    try:
+        yield group
+    except BaseException as err:
+        _stay_until_told()
+        if not _speaks(store, group) and isinstance(err, SemioscopeError):
+            msg = "The group of processes ended; another process says why."
+            raise EndedTogetherError(msg) from err
+        raise
+    finally:
+        dist.destroy_process_group()
+
+
+def _speaks(store: Any, group: ProcessGroup) -> bool:
+    """Return whether this process is the first that ends with an error.
+
+    The first process keeps the list of those that ended, unless torchrun does; it waits a moment for the others. If
+    it has died, the second one speaks.
+    """
+    try:
+        speaks = store.add(_ENDED, 1) == 1
+        until = time.monotonic() + _LINGER_SECONDS
+        while group.is_first and time.monotonic() < until and store.add(_ENDED, 0) < group.size:
+            time.sleep(0.02)
+    except RuntimeError:
+        return group.rank == 1
+    return bool(speaks)
+
+
+@contextlib.contextmanager
+def _lost_process() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as err:
+        msg = (
+            "All processes of the group must stay, but one has ended or does not answer. Its own output says why "
+            "(a kill leaves none: look at the memory). The last checkpoint is kept: give the same command again "
+            "to go on from it."
+        )
+        raise LostProcessError(msg) from err
+
+
+@contextlib.contextmanager
+def _ended_on_request() -> Iterator[None]:
+    """Raise LostProcessError when this process is asked to end."""
+    if not _is_main_thread():
+        yield
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        msg = (
+            "This process was asked to end, as happens when another process of the group has ended or a scheduler "
+            "takes the machine back. The last checkpoint is kept: give the same command again to go on from it."
+        )
+        _stay_until_told()
+        raise LostProcessError(msg)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stay_until_told() -> None:
+    """Hear no further request to end, until the one message is told."""
+    if _is_main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
