@@ -168,7 +168,9 @@ def test_an_event_tested_twice(tmp_path):
 
 def test_an_event_may_be_tested_twice_under_a_rule_that_repeats(tmp_path):
     """The note about it is told by the folds, not by what the file says."""
-    repeated = "4 patients are tested in more than one fold (fold-wise scores and those of slices count each time; "
+    repeated = (
+        "4 patients are tested in more than one fold (fold-wise scores and those of slices count each time; "
+    )
     plan = made("patients-per-class")
     assert [note.startswith(repeated) for note in plan.notes] == [True]
 
