@@ -184,6 +184,68 @@ def import_gestures_command(
         raise typer.Exit(EXIT_PROBLEMS)
 
 
+@importers.command("contextual", help="Add long videos without seizures, for pre-training.")
+def import_contextual_command(
+    source: Annotated[
+        Path, typer.Argument(help="Folder of videos, searched to the bottom.", metavar="FOLDER")
+    ],
+    folder: Annotated[Path, typer.Argument(help="Cohort folder; made if absent.", metavar="COHORT")],
+    patient_from: Annotated[
+        str,
+        typer.Option(
+            "--patient-from",
+            help="Who is seen: folder (the first one below FOLDER), regex (--pattern) or table (--table).",
+            metavar="WAY",
+        ),
+    ],
+    pattern: Annotated[
+        str | None,
+        typer.Option(help="Finds the patient in the path; its group is the patient.", metavar="REGEX"),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(help="csv, tsv or xlsx with a column of patients and one of files.", metavar="FILE"),
+    ] = None,
+    view: Annotated[
+        str, typer.Option(help="Name of the camera, where no table says it.", metavar="NAME")
+    ] = "main",
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show the first rows as they would be written; write nothing.")
+    ] = False,
+    progress: ProgressOption = "auto",
+) -> None:
+    """Add contextual recordings to a cohort."""
+    from semioscope.cohort import import_contextual
+    from semioscope.core.progress import make_progress
+
+    with _problems_exit():
+        result = import_contextual(
+            source,
+            folder,
+            patient_from=patient_from,
+            pattern=pattern,
+            table=table,
+            view=view,
+            preview=preview,
+            progress=make_progress(progress),
+        )
+    if preview:
+        print(result.preview())
+    else:
+        for note in result.notes:
+            say(f"Note: {note}")
+        added = f"{_count(result.num_new, 'contextual recording')} added, {result.total_seconds / 3600:.2f} h"
+        print(f"{added}, of {_count(result.num_patients, 'patient')}, to {folder}.")
+    for problem in result.left_out:
+        say(f"left out  {problem}")
+    if preview:
+        print("Nothing was written. Next: the same command without --preview.")
+    else:
+        print(f"Next: semioscope cohort check {folder}")
+    if result.left_out:
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
 @app.command("fetch", help="Download a published data set by name, check and unpack it.")
 def fetch(
     name: Annotated[str, typer.Argument(help="gestures-features.", metavar="NAME")],

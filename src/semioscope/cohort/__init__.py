@@ -3,6 +3,7 @@
 from semioscope.cohort.annotations import Annotation
 from semioscope.cohort.check import check_cohort
 from semioscope.cohort.cohort import Cohort, new_cohort, read_cohort, write_cohort
+from semioscope.cohort.contextual import ContextualImport, import_contextual
 from semioscope.cohort.events import EventSelection, LeftOut, events_of, seizures_of
 from semioscope.cohort.importers import TableImport, import_table
 from semioscope.cohort.parts import PartEvents, part_events
@@ -13,6 +14,7 @@ from semioscope.core.tables import Problem
 __all__ = [  # noqa: RUF022 (in the order of sorted())
     "Annotation",
     "Cohort",
+    "ContextualImport",
     "EventSelection",
     "LeftOut",
     "PUBLISHED",
@@ -23,6 +25,7 @@ __all__ = [  # noqa: RUF022 (in the order of sorted())
     "Task",
     "check_cohort",
     "events_of",
+    "import_contextual",
     "import_table",
     "make_task",
     "new_cohort",

@@ -55,11 +55,9 @@ class TableImport:
         lines += [f"  {column} is left out" for column in self.left_out]
         lines += [f"Note: {note}" for note in self.notes]
         for schema in _SCHEMAS:
-            rows = list(self.rows[schema.file])
-            number = f"{len(rows)} rows" if len(rows) != 1 else "1 row"
-            present = self.num_present[schema.file]
-            lines += ["", f"{schema.file}, {number}{f' ({present} of them were there)' if present else ''}:"]
-            lines += _aligned(_texts(schema, rows[:num_rows]))
+            lines += preview_of_rows(
+                schema, self.rows[schema.file], num_present=self.num_present[schema.file], num_rows=num_rows
+            )
         return "\n".join(lines)
 
 
@@ -100,7 +98,7 @@ def import_table(
     """
     table = read_source(source, sheet=sheet)
     meanings = guess_mapping(table.header, given=mapping or {}, drop=drop)
-    present = {schema.file: _present_rows(folder, schema) for schema in (PATIENTS, RECORDINGS)}
+    present = {schema.file: present_rows(folder, schema) for schema in (PATIENTS, RECORDINGS)}
     if not preview and not force:
         _refuse_overwrite(folder)
     builder = Builder(
@@ -142,7 +140,35 @@ def import_table(
     return result
 
 
-def _present_rows(folder: Path, schema: TableSchema) -> list[dict[str, Any]]:
+def preview_of_rows(
+    schema: TableSchema,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    num_present: int,
+    num_rows: int = 5,
+    new_only: bool = False,
+) -> list[str]:
+    """Return lines that show the first rows of a table as they would be written.
+
+    Args:
+        schema: The table.
+        rows: All rows; those that are in the cohort already come first.
+        num_present: How many of them are.
+        num_rows: Most rows that are shown.
+        new_only: Show only rows that are not in the cohort yet.
+    """
+    number = f"{len(rows)} rows" if len(rows) != 1 else "1 row"
+    there = f" ({num_present} of them were there)" if num_present else ""
+    shown = rows[num_present:] if new_only else rows
+    return ["", f"{schema.file}, {number}{there}:", *_aligned(_texts(schema, shown[:num_rows]))]
+
+
+def present_rows(folder: Path, schema: TableSchema) -> list[dict[str, Any]]:
+    """Return the rows of a cohort's table; none where there is no such file.
+
+    Raises:
+        CohortError: If the table has errors; lists all of them.
+    """
     path = folder / schema.file
     if not path.exists():
         return []

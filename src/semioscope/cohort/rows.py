@@ -218,9 +218,9 @@ class Builder:
             same_view = view is None or row.get("view") == view
             if row.get("path") == path and same_view and (region is None or row.get("region") == region):
                 return recording_id
-        stem = self._plain_identifier(Path(path).name.split(".")[0] or "recording")
+        stem = plain_identifier(Path(path).name.split(".")[0] or "recording")
         if view is not None and any(row.get("path") == path for row, _ in self._recordings.values()):
-            stem = f"{stem}-{self._plain_identifier(view)}"
+            stem = f"{stem}-{plain_identifier(view)}"
         name, count = stem, 1
         while name in self._recordings:
             count += 1
@@ -300,18 +300,12 @@ class Builder:
 
     def _identifier(self, text: str) -> str:
         """Return an id that keeps letters, digits and ``- _ .``; remembers what it was made of."""
-        made = self._plain_identifier(text)
+        made = plain_identifier(text)
         earlier = self._renamed.setdefault(made, text)
         if earlier != text and made not in (earlier, text):
             made = f"{made}-{sum(name.startswith(made) for name in self._renamed) + 1}"
             self._renamed.setdefault(made, text)
         return made
-
-    def _plain_identifier(self, text: str) -> str:
-        kept = "".join(
-            sign if sign.isalnum() or sign in "-_." else "-" for sign in unicodedata.normalize("NFC", text)
-        )
-        return re.sub("-{2,}", "-", kept).strip("-_.") or "x"
 
     def _notes(self, prefixed: bool) -> list[str]:
         notes = []
@@ -329,6 +323,19 @@ class Builder:
         self._problems.append(
             Problem(severity="error", file=self.table.name, row=row, subject=subject, message=message)
         )
+
+
+def plain_identifier(text: str) -> str:
+    """Return the id of a text: letters, digits and ``- _ .`` stay, runs of other signs become ``-``.
+
+    Examples:
+        >>> plain_identifier("Pat. 7 (b)"), plain_identifier("__")
+        ('Pat.-7-b', 'x')
+    """
+    kept = "".join(
+        sign if sign.isalnum() or sign in "-_." else "-" for sign in unicodedata.normalize("NFC", text)
+    )
+    return re.sub("-{2,}", "-", kept).strip("-_.") or "x"
 
 
 def relative_path(text: str, *, folder: Path, source_folder: Path) -> str:
