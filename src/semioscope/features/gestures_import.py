@@ -180,7 +180,8 @@ def import_set(
     lost = [(view, view.problem) for view in whole.left_out]
     refuse([*lacking(whole), *(problem for _, problem in lost)], name)
     cohort, unusable = cohort_of_set(whole, folder)
-    warnings = (*whole.warnings, *(str(problem) for _, problem in lost), *unusable)
+    doubts = [*(problem for _, problem in lost), *whole.view_warnings]
+    warnings = (*whole.warnings, *map(str, doubts), *unusable)
     if mark is not None:
         write_json(folder / MARK_FILE, dict(mark))
     write_imported(folder, entries)

@@ -20,6 +20,8 @@ BACKBONE = "r2plus1d_34_8"
 NUM_FEATURES = 512
 CLIP_PLAN = ClipPlan(fps=15.0, frames_per_clip=8, stride=1)
 VIEWS = {"L": "large", "S": "small"}
+LEAST_SHARE = 0.9
+"""Least share of the vectors of the longer view that the shorter should have."""
 PUBLISHED_SOURCE = "doi:10.5522/04/14781771"
 
 
@@ -54,6 +56,12 @@ class SetSeizure:
     def duration_seconds(self) -> float:
         """Mean over the views."""
         return sum(view.duration_seconds for view in self.views) / len(self.views)
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether a view is much shorter than the other."""
+        lengths = [view.num_clips for view in self.views]
+        return min(lengths) < LEAST_SHARE * max(lengths)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,16 +122,42 @@ class GesturesSet:
 
     @property
     def view_notes(self) -> tuple[str, ...]:
-        """Sentences about seizures with one view only, or with views of different lengths."""
-        notes = []
-        for seizure in self.seizures:
-            name, views = seizure.row.seizure_id, seizure.views
-            if len(views) == 1:
-                notes.append(f"Seizure {name} has one view only ({views[0].view}).")
-            elif len({view.num_clips for view in views}) > 1:
-                told = " and ".join(f"{view.num_clips} in {view.view}" for view in views)
-                notes.append(f"The views of seizure {name} differ in their vectors: {told}.")
-        return tuple(notes)
+        """Sentences about views that differ a little in length."""
+        return tuple(
+            f"The views of seizure {one.row.seizure_id} differ in their vectors: {_told_lengths(one)}."
+            for one in self.seizures
+            if len({view.num_clips for view in one.views}) > 1 and not one.is_uneven
+        )
+
+    @property
+    def view_warnings(self) -> tuple[Problem, ...]:
+        """Warnings about seizures with one view only, or with a view much shorter than the other."""
+        lost = {view.row.number for view in self.left_out}
+        found = []
+        for one in self.seizures:
+            if len(one.views) == 1 and one.row.number not in lost:
+                view = one.views[0]
+                other = next(
+                    f"{one.row.seizure_id}_{letter}" for letter in VIEWS if VIEWS[letter] != view.view
+                )
+                message = (
+                    f"has one view only ({view.view}, {view.num_clips} vectors), as there is no folder {other}. "
+                    "It is used with this view. If the set was not unpacked whole, unpack and import it again."
+                )
+            elif one.is_uneven:
+                message = (
+                    f"should have views of about the same length, but of vectors it has {_told_lengths(one)}, as "
+                    "after an interrupted unpacking. Both are used as they are. If one should be longer, unpack and "
+                    "import the set again."
+                )
+            else:
+                continue
+            found.append(one.row.problem(message, severity="warning"))
+        return tuple(found)
+
+
+def _told_lengths(seizure: SetSeizure) -> str:
+    return " and ".join(f"{view.num_clips} in {view.view}" for view in seizure.views)
 
 
 def find_set(folder: Path) -> Path:

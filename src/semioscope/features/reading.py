@@ -74,8 +74,9 @@ def load_features(store: FeatureStore, clips: EventClips, clip_plan: ClipPlan | 
     """
     if len(clips.clip_index) == 0:
         msg = (
-            f"Event {clips.event_id} must hold at least one clip ({shortest_clip(clip_plan)}) to have features "
-            f"in recording {clips.recording_id}. Leave it out, or use a backbone of shorter clips."
+            f"A view of event {clips.event_id} must hold at least one clip ({shortest_clip(clip_plan)}) to have "
+            f"features, but that in recording {clips.recording_id} does not. Leave this view out (use no in "
+            "seizures.tsv), or use a backbone of shorter clips."
         )
         raise ConfigError(msg)
     wholes = [join(_stored(store, key, numbers, clips)) for key, numbers in clips.by_key.items()]

@@ -1,6 +1,6 @@
 """The classifier of clips inside a study: as what is studied, or as a yardstick for scores of whole seizures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from semioscope.training import TrainingConfig
 
 YARDSTICK = "clip_mean"
 """Name of the yardstick: the mean of the probabilities that a classifier of clips gives along a seizure."""
+
+_MOST_NAMES = 5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,11 +96,7 @@ class ClipStudy:
         if self.only:
             failures += found
         elif found:
-            events = sorted({failure.event_id for failure in found})
-            self.notes.append(
-                f"{len(events)} events take no part in the classifier of clips (such as {events[0]}: "
-                f"{found[0].message})"
-            )
+            self.notes.append(told_left_out(found, {view.event_id for view in table.views}))
         target = self.folder / f"clips-{backbone}"
         target.mkdir(parents=True, exist_ok=True)
         write_clip_table(table, target)
@@ -139,6 +137,21 @@ def clip_tasks(plan: StudyPlan, clips: ClipStudy, unavailable: Mapping[str, str]
 def clip_training_name(protocol: str, backbone: str, fold: int) -> str:
     """Return the name of one training of a classifier of clips."""
     return f"{protocol} clips of {backbone} fold {fold}"
+
+
+def told_left_out(found: Sequence[Failure], taking_part: Set[str]) -> str:
+    """Return which views give the yardstick no clip, and the events that go with them, having no other view."""
+    first = found[0]
+    views = "1 view takes" if len(found) == 1 else f"{len(found)} views take"
+    told = (
+        f"{views} no part in the classifier of clips (such as {first.recording_id} of event {first.event_id}: "
+        f"{first.message})"
+    )
+    gone = sorted({failure.event_id for failure in found} - taking_part)
+    if not gone:
+        return f"{told} All of their events take part by another view."
+    events = f"event{'s' if len(gone) > 1 else ''} {', '.join(gone[:_MOST_NAMES])}"
+    return f"{told} No view is left of {events}{', ...' if len(gone) > _MOST_NAMES else ''}."
 
 
 def _settings(plan: StudyPlan) -> tuple[AggregatorConfig, TrainingConfig]:

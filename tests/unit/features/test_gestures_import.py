@@ -165,7 +165,12 @@ class TestAllowed:
     def test_one_view_only(self, copy, tmp_path):
         shutil.rmtree(features_of(copy, "061_05_S"))
         done = run(copy, tmp_path / "c")
-        assert "Note: Seizure 061_05 has one view only (large)." in done.describe()
+        told = "seizures.csv row 2 (subject 061, seizure 05): has one view only (large, 40 vectors), as there is no"
+        [warning] = [warning for warning in done.warnings if warning.startswith(told)]
+        assert "folder 061_05_S. It is used with this view." in warning
+        assert f"Warning: {warning}" in done.describe()
+        assert warning in import_warnings(tmp_path / "c")
+        assert done.num_left_out == 0
         assert "061_05_S" not in read_cohort(tmp_path / "c").recordings
 
     def test_views_that_differ_in_length(self, copy, tmp_path):
@@ -174,6 +179,21 @@ class TestAllowed:
         assert "seizure 061_05 differ in their vectors: 40 in large and 39 in small" in done.describe()
         views = read_cohort(tmp_path / "c").seizures[1].views
         assert [view.offset_seconds for view in views] == pytest.approx([47 / 15, 46 / 15])
+
+    @pytest.mark.parametrize(("kept", "is_uneven"), [(36, False), (35, True), (3, True)])
+    def test_a_view_much_shorter_than_the_other_is_a_warning_with_its_row(
+        self, copy, tmp_path, kept, is_uneven
+    ):
+        for number in range(kept, NUM):
+            (features_of(copy, "061_05_S") / f"{number:05d}.pth").unlink()
+        done = run(copy, tmp_path / "c")
+        told = (
+            "seizures.csv row 2 (subject 061, seizure 05): should have views of about the same length, but of "
+            f"vectors it has 40 in large and {kept} in small, as after an interrupted unpacking."
+        )
+        assert any(warning.startswith(told) for warning in import_warnings(tmp_path / "c")) == is_uneven
+        assert any(f"40 in large and {kept} in small" in note for note in done.notes) != is_uneven
+        assert done.num_left_out == 0
 
     def test_numbers_that_are_not_finite(self, copy, tmp_path):
         bad = vectors("x", 1)[0]
@@ -400,7 +420,7 @@ class TestBadViews:
             assert entries == read_imported(done[0].folder)[name]
         assert stored_keys(folder) == listed_keys(folder)
         assert counts(found)["views"] == 7
-        assert "Note: Seizure 061_06 has one view only (large)." in found.describe()
+        assert not any("has one view only" in warning for warning in found.warnings)
 
     def test_a_seizure_whose_views_differ_in_their_faults_goes_with_them(self, copy, tmp_path):
         empty(features_of(copy, "321_14_L"))

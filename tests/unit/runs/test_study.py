@@ -14,6 +14,8 @@ from tiny_study import TinyStudy, results_of
 
 from semioscope.core.formats import STUDY_PREDICTIONS
 from semioscope.core.tables import read_table
+from semioscope.runs.results import Failure
+from semioscope.runs.study_clips import told_left_out
 from semioscope.runs.study_flattery import _mean_sentence
 from semioscope.runs.study_scores import study_scores
 from semioscope.scoring import resample_patients
@@ -330,3 +332,20 @@ def test_settings_that_lack_events_are_told_and_come_last(study: TinyStudy) -> N
     assert (flattered["num_events"], flattered["num_left_out"]) == (kept, 14 - kept)
     assert f"on the {kept} seizures that all of them scored, paper lies" in flattered["sentences"][0]
     assert not any("no score for some" in note for note in study_scores(results)["notes"])
+
+
+def test_views_without_clips_are_counted_and_events_named_only_if_no_view_is_left() -> None:
+    found = [
+        Failure(recording_id=f"{event}_{letter}", event_id=event, stage="clips", message="Too short.")
+        for event, letter in (("002_01", "S"), ("003_01", "L"), ("003_01", "S"))
+    ]
+    told = told_left_out(found[:1], {"002_01", "003_01"})
+    assert told == (
+        "1 view takes no part in the classifier of clips (such as 002_01_S of event 002_01: Too short.) "
+        "All of their events take part by another view."
+    )
+    told = told_left_out(found, {"002_01"})
+    assert told.startswith(
+        "3 views take no part in the classifier of clips (such as 002_01_S of event 002_01"
+    )
+    assert told.endswith(" No view is left of event 003_01.")
