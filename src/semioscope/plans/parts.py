@@ -72,7 +72,8 @@ def nonepileptic_parts(
 
     Args:
         duration_seconds: Length of the recording, above 0.
-        seizures: Every seizure of the recording, also those that are not used; in any order.
+        seizures: Every seizure of the recording, also those that are not used, or that lie outside of it; in any
+            order.
         seconds: How far parts reach from their seizure, above 0.
         gap_seconds: Distance that parts keep from every seizure, 0 or more.
         min_seconds: Shorter parts are dropped and counted.
@@ -101,8 +102,8 @@ def nonepileptic_parts(
         earliest = (groups[number - 1][1] + before) / 2 if number else 0.0
         latest = (after + groups[number + 1][0]) / 2 if number + 1 < len(groups) else duration_seconds
         sides: tuple[tuple[Literal["pre", "post"], int, float, float], ...] = (
-            ("pre", first, max(earliest, before - seconds), min(before - gap_seconds, duration_seconds)),
-            ("post", last, after + gap_seconds, min(latest, after + seconds, duration_seconds)),
+            ("pre", first, max(0.0, earliest, before - seconds), min(before - gap_seconds, duration_seconds)),
+            ("post", last, max(0.0, after + gap_seconds), min(latest, after + seconds, duration_seconds)),
         )
         for side, seizure, start, end in sides:
             if end <= start:

@@ -51,6 +51,8 @@ def crop_stage(plan: RunPlan, *, workers: int, progress: Progress, failures: lis
         workers=workers,
         progress=progress,
     )
+    for note in done.notes:
+        progress.message(note, level="warning")
     failures += [
         Failure(
             recording_id=one.recording_id,

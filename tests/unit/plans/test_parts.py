@@ -139,3 +139,13 @@ def test_impossible_lengths_are_refused(wrong, message):
     options = {"duration_seconds": 100.0, "seizures": []} | wrong
     with pytest.raises(ConfigError, match=message):
         nonepileptic_parts(**options)
+
+
+def test_a_seizure_before_the_recording_leaves_parts_inside_it() -> None:
+    before = Interval(start_seconds=-25.0, end_seconds=-10.0)
+    inside = Interval(start_seconds=30.0, end_seconds=40.0)
+    parts = nonepileptic_parts(60.0, [before, inside], seconds=20.0, gap_seconds=0.1).parts
+    assert all(0 <= part.interval.start_seconds < part.interval.end_seconds <= 60 for part in parts)
+    assert [(part.side, part.seizure, part.interval.start_seconds) for part in parts] == [
+        ("post", 0, 0.0), ("pre", 1, 10.0), ("post", 1, 40.1),
+    ]  # fmt: skip
