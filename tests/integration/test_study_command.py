@@ -234,6 +234,7 @@ def test_cells_of_a_study_can_be_compared(study: TinyStudy, tmp_path: Path) -> N
     across = call("compare", first, f"{study.event / 'paper'}@mean-n2-gamma1")
     assert across.exit_code != 0
     assert "--allow-different-folds" in across.err
+    assert "folds.json --protocol patient, or give" in across.err
 
 
 SMALL = (

@@ -83,13 +83,17 @@ def summary(
         print(json.dumps(json.loads(canonical_json(figures)), indent=1, ensure_ascii=False))
         return
     print(render_summary(figures))
+    from semioscope.features import read_imported
     from semioscope.recipes import RECIPES
 
     name, make = next(iter(RECIPES.items()))
     few = figures["patients"]["num"]
     folds = f" --set folds.num_folds={max(2, few // 2)}" if few < make().folds.num_folds else ""
     print(f"\nNext: semioscope run {name} --cohort {folder} --out RUN{folds}")
-    print("      (add --backbone motion while the weights of the network are not there: semioscope doctor)")
+    if not read_imported(folder):
+        print(
+            "      (add --backbone motion while the weights of the network are not there: semioscope doctor)"
+        )
 
 
 @importers.command("table", help="Import an annotation table: csv, tsv or xlsx.")

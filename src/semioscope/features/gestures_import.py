@@ -35,7 +35,7 @@ from semioscope.features.gestures_layout import (
     SetView,
     find_set,
 )
-from semioscope.features.gestures_set import lacking, read_set, refuse, without
+from semioscope.features.gestures_set import read_set, refuse_empty, without
 from semioscope.features.import_record import write_import_warnings, write_lost_views
 from semioscope.features.imported import ImportedFeatures, store_imported, write_imported
 from semioscope.features.plan import default_store
@@ -178,7 +178,7 @@ def import_set(
             entries.append(_entry(view, len(features), key, source))
     whole = without(found, faults)
     lost = [(view, view.problem) for view in whole.left_out]
-    refuse([*lacking(whole), *(problem for _, problem in lost)], name)
+    refuse_empty(whole, name)
     cohort, unusable = cohort_of_set(whole, folder)
     doubts = [*(problem for _, problem in lost), *whole.view_warnings]
     warnings = (*whole.warnings, *map(str, doubts), *unusable)

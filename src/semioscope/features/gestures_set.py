@@ -43,7 +43,7 @@ def read_set(root: Path, *, skip_unmatched: bool = False) -> GesturesSet:
     errors = [problem for problem in problems if problem.severity == "error"]
     lost = [view.problem for view in found.left_out]
     if not errors:
-        errors = lacking(found)
+        refuse_empty(found, root.resolve().name)
     warnings = [problem for problem in problems if problem.severity == "warning"]
     refuse([*errors, *warnings, *lost], root.resolve().name)
     told = (*map(str, warnings), *(f"left out: {problem}" for problem in skipped))
@@ -73,16 +73,23 @@ def without(found: GesturesSet, faults: Mapping[str, str]) -> GesturesSet:
     return replace(found, seizures=tuple(seizures), left_out=tuple(lost))
 
 
-def lacking(found: GesturesSet) -> list[Problem]:
-    """Return the problem of a set in which no seizure is left; none for others."""
+def refuse_empty(found: GesturesSet, name: str) -> None:
+    """Refuse a set in which no seizure is left: the first view at fault, the number of others, the verdict.
+
+    Raises:
+        CohortError: If none is left.
+    """
     if found.seizures:
-        return []
-    message = (
-        "must have a seizure with a whole view, but no view is whole."
-        if found.left_out
-        else "must have a seizure, but has none."
+        return
+    if not found.left_out:
+        refuse([Problem(severity="error", file=CSV_FILE, message="must have a seizure, but has none.")], name)
+    first, more = found.left_out[0], len(found.left_out) - 1
+    others = f" {more} more view{'s' if more > 1 else ''} cannot be used either." if more else ""
+    msg = (
+        f"{first.row.problem(f'{first.fault}.')}{others} Unpack the data set again. Nothing was imported: the "
+        f"feature set {name} must have a seizure with a whole view, but no view is whole."
     )
-    return [Problem(severity="error", file=CSV_FILE, message=message)]
+    raise CohortError(msg)
 
 
 def refuse(problems: Sequence[Problem], name: str) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from semioscope.core.errors import ConfigError
 from semioscope.runs.compare_sources import ComparedRun
@@ -63,8 +64,8 @@ def check_comparable(runs: Sequence[ComparedRun], *, allow_different_folds: bool
         told = " ".join(differences)
         msg = (
             f"Runs must have tested the same events in the same folds to be compared. {told} Run again with "
-            f"--folds {first.folder / 'folds.json'}, or give --allow-different-folds to compare on the events that "
-            "they share."
+            f"--folds {first.folder / 'folds.json'}{_of_protocol(first)}, or give "
+            "--allow-different-folds to compare on the events that they share."
         )
         raise ConfigError(msg)
     scored = [set(run.events.event_ids) for run in runs]
@@ -80,6 +81,11 @@ def check_comparable(runs: Sequence[ComparedRun], *, allow_different_folds: bool
         common=tuple(sorted(common)),
         left_out=left_out,
     )
+
+
+def _of_protocol(run: ComparedRun) -> str:
+    """Return what a study needs beside a folds file: it fits one protocol."""
+    return f" --protocol {run.folder.name}" if "@" in Path(run.source).name else ""
 
 
 def _protocol(run: ComparedRun) -> tuple[str, str]:

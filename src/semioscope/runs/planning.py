@@ -237,8 +237,7 @@ def plan_run(
     if isinstance(clips, ClipPlan):
         check_lengths(config, clips, selection.events)
     if isinstance(clips, ClipPlan) and config.examples.level == "event":
-        names = {key: recording.view for key, recording in cohort.recordings.items()}
-        check_whole_segments(selection.events, clips, config.segments, view_names=names, in_study=in_study)
+        check_whole_segments(selection.events, clips, config.segments, cohort=cohort, in_study=in_study)
     of_movement = [name for name in config.baselines if needs_video(name)]
     groups = yardstick_groups(cohort, selection.events) if of_movement else ()
     notes = [*folds.notes, *folds_notes, *selection.warnings, *yardstick_notes(groups)]

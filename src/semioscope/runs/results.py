@@ -31,6 +31,15 @@ class Failure:
     message: str
 
 
+def told_once(failures: Sequence[Failure]) -> str:
+    """Return the first of some failures and for how many more recordings it is alike; nothing if there are none."""
+    if not failures:
+        return ""
+    more = len({failure.recording_id for failure in failures}) - 1
+    others = f" The same holds for {more} more recording{'s' if more > 1 else ''}." if more > 0 else ""
+    return f"{failures[0].message}{others}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventScores:
     """Out-of-fold scores of all events that could be scored, ordered by event id.

@@ -25,7 +25,7 @@ from semioscope.runs.crops import crop_stage
 from semioscope.runs.finish import RunOutcome, finish_run
 from semioscope.runs.folder import RunFolder, log_event, open_run, working_in
 from semioscope.runs.planning import RunPlan
-from semioscope.runs.results import Failure
+from semioscope.runs.results import Failure, told_once
 from semioscope.runs.search import search_stage
 from semioscope.runs.stored import StoredFeatures, extract_stage
 from semioscope.runs.yardsticks import yardstick_features
@@ -161,8 +161,7 @@ def event_examples(
         for item in left_out
     ]
     if not table.views:
-        reasons = " ".join(dict.fromkeys(failure.message for failure in failures))
-        msg = f"No event has features, so there is nothing to train on. {reasons}"
+        msg = f"No event has features, so there is nothing to train on. {told_once(failures)}"
         raise StoreError(msg)
     folder.mkdir(parents=True, exist_ok=True)
     write_examples(table, folder)

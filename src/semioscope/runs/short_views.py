@@ -1,13 +1,20 @@
 """Before anything is trained: whether every view is long enough for its segments, where a short one is an error."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from semioscope.cohort import Cohort
 from semioscope.core.errors import ConfigError
+from semioscope.core.formats import SEIZURES
 from semioscope.core.records import Event
+from semioscope.features.imported_plan import any_video
 from semioscope.plans import ClipPlan, ClipRange, SegmentPlan, clip_range, segment_bounds
+
+_OR_DISCARD = (
+    " (or whole seizures with Discard Yes in the csv of the feature set, imported into a new folder)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +30,7 @@ def check_whole_segments(
     clips: ClipPlan,
     segments: SegmentPlan,
     *,
-    view_names: Mapping[str, str],
+    cohort: Cohort,
     in_study: bool = False,
 ) -> None:
     """Refuse views with a segment that holds no whole clip, where the settings call that an error.
@@ -35,7 +42,7 @@ def check_whole_segments(
         events: Their views are checked; those not to be used are not.
         clips: Which clips exist.
         segments: How many segments, and whether a short one is an error.
-        view_names: Name of the view by recording id.
+        cohort: Theirs; names the views, and the message says where it lies.
         in_study: Whether the number of segments is set by a grid; the message names the key.
 
     Raises:
@@ -46,7 +53,7 @@ def check_whole_segments(
     planned = [
         _Planned(
             event_id=event.event_id,
-            view=view_names[view.recording_id],
+            view=cohort.recordings[view.recording_id].view,
             seconds=view.duration_seconds,
             span=clip_range(clips, view.interval),
         )
@@ -62,13 +69,14 @@ def check_whole_segments(
     more = len(short) - 1
     others = f" {more} more view{'s are' if more > 1 else ' is'} too short for it." if more else ""
     fitting = next(n for n in range(segments.num_segments - 1, 0, -1) if not _short(planned, clips, n))
+    is_imported = not any_video(cohort, events)
     key = f"grid.num_segments=[{fitting}]" if in_study else f"segments.num_segments={fitting}"
     msg = (
         f"With segments.short error each of {segments.num_segments} segments must hold a whole clip of "
         f"{clips.frames_per_clip} frames, but seizure {worst.event_id}, view {worst.view}, has "
         f"{worst.span.num_clips} clips in {worst.span.num_frames} frames ({worst.seconds:.1f} s).{others} Use "
-        f"{fitting} segments (--set {key}), mark such views with use no in seizures.tsv, or leave the seizures out "
-        f"(--set events.min_duration_seconds=S, above {max(one.seconds for one in short):.1f})."
+        f"{fitting} segments (--set {key}), or mark such views with use no in {cohort.folder / SEIZURES.file}"
+        f"{_OR_DISCARD if is_imported else ''}."
     )
     raise ConfigError(msg)
 

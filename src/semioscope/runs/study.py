@@ -158,12 +158,13 @@ def _perform(
             executor=make_executor(executor, workers=workers, threads_per_worker=1),
         )  # fmt: skip
         failures += [
-            Failure(recording_id="", event_id="", stage=stage, message=f"{one.unit.name}: {one.message}")
+            Failure(recording_id="", event_id="", stage=stage, message=_with_name(one.unit.name, one.message))
             for one in result.failed
         ]
         if len(result.failed) == len(stage_units):
-            told = " ".join(dict.fromkeys(one.message for one in result.failed))
-            raise StoreError(f"No training succeeded ({stage}). {told}")
+            more = len(result.failed) - 1
+            others = f" {more} more training{'s' if more > 1 else ''} failed too." if more else ""
+            raise StoreError(f"No training succeeded ({stage}). {result.failed[0].message}{others}")
     done = {}
     for group in groups:
         if not ledger.is_done(group.unit()):
@@ -189,6 +190,11 @@ def _perform(
     seconds = time.monotonic() - began
     log_event(folder, "done", seconds=round(seconds, 1))
     return StudyOutcome(folder=folder.path, scores=scores, num_failures=len(set(failures)), seconds=seconds)
+
+
+def _with_name(name: str, message: str) -> str:
+    """Return a message that names its training once."""
+    return message if message.casefold().startswith(name.casefold()) else f"{name}: {message}"
 
 
 def _extraction(plan: StudyPlan, backbone: str, clips: ClipStudy) -> ExtractionPlan:

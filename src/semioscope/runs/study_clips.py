@@ -19,7 +19,7 @@ from semioscope.evaluation import (
 from semioscope.features import EventFeatures
 from semioscope.models import AggregatorConfig
 from semioscope.plans import ClipPlan
-from semioscope.runs.results import Failure
+from semioscope.runs.results import Failure, told_once
 from semioscope.runs.study_plan import StudyPlan
 from semioscope.scoring import WindowScores
 from semioscope.training import TrainingConfig
@@ -87,12 +87,7 @@ class ClipStudy:
             for item in left_out
         ]
         if not table.views:
-            reasons = list(dict.fromkeys(failure.message for failure in [*failures, *found]))
-            if not reasons:
-                return "no event of the cohort has a clip"
-            more = len({failure.recording_id for failure in [*failures, *found]}) - 1
-            others = f" The same holds for {more} more recordings." if more > 0 else ""
-            return f"{reasons[0]}{others}"
+            return told_once([*failures, *found]) or "no event of the cohort has a clip"
         if self.only:
             failures += found
         elif found:

@@ -104,12 +104,13 @@ def _sentences(results: StudyResults, found: Mapping[str, Any], top_cell: str) -
         else str(difference["note"]).rstrip(".").lower() or "no interval"
     )
     count = found["num_cells"]
+    picked = f"; the best of {count}, picked by these scores" if count > 1 else ""
     selection, other_selection = (results.plan.folds_of(name).folds.selection for name in (first, second))
     told = [
         _mean_sentence(found),
         f"The best setting under {first} folds, {top['cell']}, calls {_percent(top['from'])} of the seizures "
         f"rightly there and {_percent(top['to'])} when no patient stands on both sides ({second}): "
-        f"{_points(top['from'] - top['to'])} points of accuracy ({interval}).",
+        f"{_points(top['from'] - top['to'])} points of accuracy ({interval}{picked}).",
     ]
     causes = ["patients that were seen in training"]
     if selection == "test":
@@ -125,7 +126,7 @@ def _sentences(results: StudyResults, found: Mapping[str, Any], top_cell: str) -
         told.append(
             f"The choice of the epoch moves accuracy under {first} by {_points(gained)} points against the last "
             f"epoch, under {second}, where the tested seizures have no part in it, by {_points(other)}. After the "
-            f"last epoch, with none chosen on either side, {first} lies {_points(at_last)} points above {second}."
+            f"last epoch, with none chosen on either side, {first} lies {_above(at_last, second)}."
         )
     return told
 
@@ -162,8 +163,7 @@ def _mean_sentence(found: Mapping[str, Any]) -> str:
     if found["num_left_out"]:
         where += f", on the {found['num_events']} seizures that all of them scored,"
     told = (
-        f"{where}, ".replace(",,", ",")
-        + f"{first} lies {_points(accuracy['value'])} points of accuracy above {second}"
+        f"{where}, ".replace(",,", ",") + f"{first} lies {_above(accuracy['value'], second, ' of accuracy')}"
     )
     low, high = accuracy["low"], accuracy["high"]
     if low != low:
@@ -188,6 +188,12 @@ def _difference(metric: str, first: EventScores, second: EventScores) -> float:
     """Return how much higher the first is, on the events that both have."""
     a, b = on_common_events(first, second)
     return find_metric(metric)(a.y_true, a.y_score) - find_metric(metric)(b.y_true, b.y_score)
+
+
+def _above(value: float, other: str, what: str = "") -> str:
+    """Say how far something lies above or below something else; the word bears the sign."""
+    points = "an undefined number of" if value != value else f"{abs(100 * value):.1f}"
+    return f"{points} points{what} {'below' if round(value, 3) < 0 else 'above'} {other}"
 
 
 def _percent(value: float) -> str:

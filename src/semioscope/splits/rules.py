@@ -208,7 +208,7 @@ def _require_events(table: FoldEvents, config: FoldConfig, *, num_classes: int) 
     if config.num_folds > len(table.event_ids):
         msg = (
             f"folds.num_folds must be at most the number of events, {len(table.event_ids)}, got "
-            f"{config.num_folds}. Use --set folds.num_folds={max(2, min(5, len(table.event_ids)))}."
+            f"{config.num_folds}. Lower it (--set folds.num_folds=N)."
         )
         raise ConfigError(msg)
     for class_index in range(num_classes):

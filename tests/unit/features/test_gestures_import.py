@@ -333,7 +333,8 @@ class TestLeftOutOrTaken:
             for letter in "LS":
                 (features_of(copy, f"{name}_{letter}") / "00007.pth").unlink()
         text = refused(copy, tmp_path, "must have a seizure with a whole view, but no view is whole")
-        assert text.count("\nWarning: ") == 8
+        assert text.startswith("seizures.csv row ")
+        assert " 7 more views cannot be used either. Unpack the data set again. Nothing was imported" in text
 
     def test_a_gap_does_not_hide_other_faults(self, copy, tmp_path):
         """What no row fits stays refused, and may be skipped; a wrong vector elsewhere is told too."""
@@ -437,7 +438,8 @@ class TestBadViews:
             for letter in "LS":
                 holding(torch.zeros(511))(features_of(copy, f"{name}_{letter}"))
         text = refused(copy, tmp_path, "must have a seizure with a whole view, but no view is whole")
-        assert text.count("\nWarning: seizures.csv row ") == 8
+        assert text.count("must hold one tensor of 512 numbers, but holds 511") == 1
+        assert " 7 more views cannot be used either." in text
         assert not (tmp_path / "cohort").exists()
 
     def test_tables_of_a_whole_set_are_kept_and_nothing_is_stored(self, copy, tmp_path):

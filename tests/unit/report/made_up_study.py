@@ -303,7 +303,7 @@ def _flattery(found: dict[str, Any], aggregators: tuple[str, ...]) -> dict[str, 
         "metrics": metrics,
         "selection": {"accuracy": 0.021},
         "sentences": [
-            "On average over the 60 settings that both have, paper lies +4.3 points of accuracy above patient.",
+            "On average over the 60 settings that both have, paper lies 4.3 points of accuracy above patient.",
             "41 of 68 patients stand in training and test of the same fold there.",
         ],
     }

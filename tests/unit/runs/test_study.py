@@ -14,9 +14,9 @@ from tiny_study import TinyStudy, results_of
 
 from semioscope.core.formats import STUDY_PREDICTIONS
 from semioscope.core.tables import read_table
-from semioscope.runs.results import Failure
+from semioscope.runs.results import Failure, told_once
 from semioscope.runs.study_clips import told_left_out
-from semioscope.runs.study_flattery import _mean_sentence
+from semioscope.runs.study_flattery import _above, _mean_sentence
 from semioscope.runs.study_scores import study_scores
 from semioscope.scoring import resample_patients
 
@@ -134,7 +134,10 @@ def test_what_the_split_flatters_is_the_difference_of_the_same_settings(study: T
     for row in flattery["metrics"]["accuracy"]["cells"].values():
         assert row["difference"]["value"] == pytest.approx(row["from"] - row["to"])
     told = " ".join(flattery["sentences"])
-    assert f"{100 * np.mean(differences):+.1f}".replace("-", "\N{MINUS SIGN}") in told
+    mean = 100 * np.mean(differences)
+    side = "below" if mean < 0 else "above"
+    assert f"paper lies {abs(mean):.1f} points of accuracy {side} patient" in told
+    assert "picked by these scores" in told
     assert content["protocols"]["paper"]["shared_patients"] > 0
     assert content["protocols"]["patient"]["shared_patients"] == 0
 
@@ -349,3 +352,15 @@ def test_views_without_clips_are_counted_and_events_named_only_if_no_view_is_lef
         "3 views take no part in the classifier of clips (such as 002_01_S of event 002_01"
     )
     assert told.endswith(" No view is left of event 003_01.")
+
+
+def test_the_word_bears_the_sign_of_a_difference() -> None:
+    assert _above(-0.083, "patient") == "8.3 points below patient"
+    assert _above(0.083, "patient", " of accuracy") == "8.3 points of accuracy above patient"
+
+
+def test_failures_of_many_recordings_are_told_once() -> None:
+    found = [Failure(recording_id=name, event_id="s", stage="features", message=name) for name in "abb"]
+    assert told_once(found) == "a The same holds for 1 more recording."
+    assert told_once(found[:1]) == "a"
+    assert told_once([]) == ""

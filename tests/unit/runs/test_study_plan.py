@@ -183,7 +183,8 @@ def test_short_views_are_told_before_any_training_with_the_key_of_the_grid(study
         ConfigError,
         match=r"each of 200 segments .* but seizure \S+, view (large|small), has \d+ clips in \d+ frames "
         r"\(1\d\.\d s\)\."
-        r" \d+ more views are too short for it\. Use (\d+) segments \(--set grid\.num_segments=\[\2\]\)",
+        r" \d+ more views are too short for it\. Use (\d+) segments \(--set grid\.num_segments=\[\2\]\), "
+        r"or mark such views with use no in \S+/cohort/seizures\.tsv \(or whole seizures with Discard Yes",
     ) as told:
         plan_study(config, study.cohort)
     [fitting] = re.findall(r"Use (\d+)", str(told.value))
