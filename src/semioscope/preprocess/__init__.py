@@ -15,6 +15,13 @@ from semioscope.preprocess.crop_boxes import box_after_depth, box_crop
 from semioscope.preprocess.crop_finding import CROP_METHODS, NO_CROPS, CropMethod, crop_method
 from semioscope.preprocess.crop_plans import CropPlanning, ensure_crops
 from semioscope.preprocess.crops import CropPlan, merge_crops, read_crops, write_crops
+from semioscope.preprocess.day_night import (
+    DayOrNight,
+    LightFinding,
+    NightRule,
+    light_of_pictures,
+    light_of_stretch,
+)
 from semioscope.preprocess.depth_crop import DepthCropPlan, plan_depth_crop
 from semioscope.preprocess.depth_noise import NoiseFilter, denoised
 from semioscope.preprocess.depth_planes import DepthPlanes, PlaneCrop
@@ -37,8 +44,11 @@ __all__ = [
     "CropPlanning",
     "CropQuality",
     "CropQualitySummary",
+    "DayOrNight",
     "DepthCropPlan",
     "DepthPlanes",
+    "LightFinding",
+    "NightRule",
     "NoiseFilter",
     "PictureConfig",
     "PlaneCrop",
@@ -54,6 +64,8 @@ __all__ = [
     "ensure_crops",
     "find_box",
     "iou",
+    "light_of_pictures",
+    "light_of_stretch",
     "merge_crops",
     "merged_box",
     "network_picture",
