@@ -67,7 +67,8 @@ def command(
     task: Annotated[
         str | None,
         typer.Option(
-            help="Which classes [default: fos-vs-tcs; with --depth fle-vs-tle-vs-nonepileptic].",
+            help="Which classes: fos-vs-tcs, es-vs-pnes (one camera, colour), or with --depth fle-vs-tle or "
+            "fle-vs-tle-vs-nonepileptic [default: the first; with --depth the last].",
             metavar="NAME",
         ),
     ] = None,
@@ -82,6 +83,14 @@ def command(
     postictal: Annotated[
         float | None,
         typer.Option(min=0.5, help="Depth only: seconds after a seizure [default: 15].", metavar="SECONDS"),
+    ] = None,
+    contextual_hours: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            help="es-vs-pnes only: video without seizures, of all patients together [default: none].",
+            metavar="HOURS",
+        ),
     ] = None,
     patients: Annotated[
         int | None,
@@ -101,12 +110,14 @@ def command(
     size: Annotated[
         str | None,
         typer.Option(
-            help="Size of the montage [default: 1920x1080]; with --depth of both streams [default: 512x424].",
+            help="Size of the montage [default: 1920x1080]; with --depth of both streams [default: 512x424]; "
+            "of es-vs-pnes [default: 480x270].",
             metavar="WIDTHxHEIGHT",
         ),
     ] = None,
     fps: Annotated[
-        float | None, typer.Option(min=5, help="Frames per second [default: 30].", metavar="N")
+        float | None,
+        typer.Option(min=5, help="Frames per second [default: 30; es-vs-pnes: 25].", metavar="N"),
     ] = None,
     hold_out: Annotated[
         int | None,
@@ -127,6 +138,7 @@ def command(
         "--fps": fps,
         "--hold-out": hold_out,
         "--depth": depth or None,
+        "--contextual-hours": contextual_hours,
     }
     foreign: dict[str, object] = {"--minutes": minutes, **({} if depth else depth_only)}
     if wants_features:
@@ -149,9 +161,10 @@ def command(
         num_seizures=seizures,
         seed=seed,
         size=None if size is None else parse_size(size, depth=depth),
-        fps=fps or 30.0,
+        fps=fps,
         hold_out=hold_out or 0,
         depth=depth,
+        contextual_hours=contextual_hours,
         preictal_seconds=preictal,
         postictal_seconds=postictal,
         workers=workers,
@@ -159,6 +172,8 @@ def command(
     )
     counts = ", ".join(f"{count} {name}" for name, count in made.class_counts.items())
     print(f"{made.num_seizures} seizures ({counts}) of {made.num_patients} patients in {folder}.")
+    if made.contextual_seconds:
+        print(f"{made.contextual_seconds / 3600:.2f} h of contextual video besides.")
     print("Synthetic: scores on this cohort mean nothing clinically.")
     print(f"Next: semioscope cohort check {folder}")
 

@@ -26,6 +26,7 @@ from semioscope.synthetic.recording import (
 )
 from semioscope.synthetic.scenario import SCENARIOS, VIEWS, RecordingPlan, Scenario, draw_recording
 from semioscope.synthetic.style import draw_style
+from semioscope.synthetic.ward_cohort import WARD_SIZE, WARD_TASKS, make_ward_cohort
 from semioscope.video import CODECS
 
 SYNTHETIC_VERSION = 1
@@ -41,10 +42,11 @@ def make_cohort(
     num_patients: int = 12,
     seed: int = 0,
     size: tuple[int, int] | None = None,
-    fps: float = 30.0,
+    fps: float | None = None,
     num_seizures: int | None = None,
     min_seconds: float | None = None,
     max_seconds: float = 40.0,
+    contextual_hours: float | None = None,
     codec: str | None = None,
     hold_out: int = 0,
     depth: bool = False,
@@ -60,16 +62,22 @@ def make_cohort(
 
     Args:
         folder: Absent, empty, or the unfinished cohort of the same command.
-        task: Key of ``SCENARIOS``, or with ``depth`` of ``DEPTH_TASKS``.
+        task: Key of ``SCENARIOS``, one of ``WARD_TASKS`` (``make_ward_cohort``), or with ``depth`` of
+            ``DEPTH_TASKS``.
         num_patients: Patients in the tables, 1 or more.
         seed: Seed of everything.
         size: Width and height of the montage in pixels, both even, from 160x90 to 3840x2160; None means
-            1920x1080. With ``depth`` that of both streams, from 64x52 to 1024x848; None means 512x424.
-        fps: Frames per second, in [10, 60]; with ``depth`` in [5, 60].
+            1920x1080. With ``depth`` that of both streams, from 64x52 to 1024x848; None means 512x424. Of a ward
+            camera up to 1920x1080; None means 480x270.
+        fps: Frames per second, in [10, 60]; None means 30. With ``depth`` and of a ward camera in [5, 60]; of a
+            ward camera None means 25.
         num_seizures: Seizures of all patients together, at least one each; None means three per patient.
-        min_seconds: Shortest seizure, at least 5, None means 15; with ``depth`` at least 0.5, None means 10.
+        min_seconds: Shortest seizure, at least 5, None means 15, of a ward camera 8; with ``depth`` at
+            least 0.5, None means 10.
         max_seconds: Longest seizure.
-        codec: A key of ``semioscope.video.CODECS``; None means mpeg2. With ``depth`` it is always ffv1.
+        contextual_hours: Of a ward camera only: video without seizures; None means none.
+        codec: A key of ``semioscope.video.CODECS``; None means mpeg2, of a ward camera h264. With ``depth`` it is
+            always ffv1.
         hold_out: Further patients, with one seizure each; their videos are in ``FOLDER/held-out``, with
             their truth in ``held-out.tsv``, and the tables do not name them.
         depth: Make infrared and depth recordings of one camera (``make_depth_cohort``) instead of montages.
@@ -90,7 +98,17 @@ def make_cohort(
         Montage, lengths and share of the clonic phase after GESTURES (2021), sections 2.1 and 3.1; the movements
         are ours.
     """
-    _check_kind(task, codec, depth=depth, parts=(preictal_seconds, postictal_seconds))
+    _check_kind(
+        task, codec, depth=depth, parts=(preictal_seconds, postictal_seconds), contextual=contextual_hours
+    )
+    if task in WARD_TASKS:
+        return make_ward_cohort(
+            folder, num_patients=num_patients, seed=seed, size=size or WARD_SIZE, fps=25.0 if fps is None else fps,
+            num_seizures=num_seizures, min_seconds=8.0 if min_seconds is None else min_seconds,
+            max_seconds=max_seconds, contextual_hours=contextual_hours or 0.0, codec=codec or "h264",
+            hold_out=hold_out, workers=workers, progress=progress,
+        )  # fmt: skip
+    fps = 30.0 if fps is None else fps
     if depth:
         return make_depth_cohort(
             folder, task=task, num_patients=num_patients, seed=seed, size=size or DEPTH_SIZE, fps=fps,
@@ -187,25 +205,37 @@ def make_cohort(
 
 
 def _check_kind(
-    task: str, codec: str | None, *, depth: bool, parts: tuple[float | None, float | None]
+    task: str,
+    codec: str | None,
+    *,
+    depth: bool,
+    parts: tuple[float | None, float | None],
+    contextual: float | None,
 ) -> None:
+    if contextual is not None and task not in WARD_TASKS:
+        msg = (
+            f"Contextual video is made for {' or '.join(WARD_TASKS)} only, got task {task}. Leave contextual_hours "
+            "out, or ask for that task."
+        )
+        raise ConfigError(msg)
     if depth and codec not in (None, "ffv1"):
         msg = f"A depth cohort is always written with ffv1, got codec {codec}. Leave the codec out."
         raise ConfigError(msg)
-    if depth and task in SCENARIOS:
+    if depth and task in (*SCENARIOS, *WARD_TASKS):
         msg = (
             f"Task {task} is made of videos without depth, but depth was asked for. Ask for "
             f"{' or '.join(DEPTH_TASKS)}, or leave depth out."
         )
         raise ConfigError(msg)
     if not depth and task in DEPTH_TASKS:
-        msg = f"Task {task} is made of depth recordings. Ask for depth (--depth), or for {' or '.join(SCENARIOS)}."
+        others = " or ".join((*SCENARIOS, *WARD_TASKS))
+        msg = f"Task {task} is made of depth recordings. Ask for depth (--depth), or for {others}."
         raise ConfigError(msg)
     if not depth and parts != (None, None):
         msg = "preictal_seconds and postictal_seconds have a meaning for depth cohorts only. Leave them out."
         raise ConfigError(msg)
-    if not depth and task not in SCENARIOS:
-        raise ConfigError(unknown_name("task of a synthetic cohort", task, SCENARIOS))
+    if not depth and task not in (*SCENARIOS, *WARD_TASKS):
+        raise ConfigError(unknown_name("task of a synthetic cohort", task, (*SCENARIOS, *WARD_TASKS)))
 
 
 def _check(

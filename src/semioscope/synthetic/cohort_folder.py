@@ -30,6 +30,7 @@ class SyntheticCohort:
         class_counts: Seizures of each class in the tables.
         total_seconds: Length of all videos in the tables together.
         held_out_videos: Videos of patients who are not in the tables.
+        contextual_seconds: Length of those without seizures.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class SyntheticCohort:
     class_counts: dict[str, int]
     total_seconds: float
     held_out_videos: tuple[Path, ...]
+    contextual_seconds: float = 0.0
 
 
 def is_synthetic(folder: Path) -> bool:

@@ -8,7 +8,7 @@ the origin is the camera and the product of a ray with a vector splits into a ro
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float, Float32, Int, UInt8
 
 Point = tuple[float, float, float]
 NEAR_METRES = 0.15
@@ -182,6 +182,8 @@ def draw_capsules(
     boxes: Int[np.ndarray, "capsules 4"],
     infrared: float,
     lamp: float,
+    objects: UInt8[np.ndarray, "height width"] | None = None,
+    numbers: Int[np.ndarray, " capsules"] | None = None,
 ) -> None:
     """Draw capsules into a picture and its depth map, in place, where they are nearest.
 
@@ -200,6 +202,8 @@ def draw_capsules(
         boxes: left, top, right, bottom pixels that cover each capsule (``pixel_boxes``); empty ones are skipped.
         infrared: Strength of the lamp at the camera.
         lamp: Strength of the lamp at the ceiling.
+        objects: Where a capsule is nearest, gets its number, in place; None for no such picture.
+        numbers: Number of each capsule, in [0, 255]; with ``objects`` only.
     """
     up = projection.axes[:, 2]
     axes = ends - starts
@@ -256,3 +260,5 @@ def draw_capsules(
         light *= np.float32(share)
         np.copyto(picture[top:bottom, left:right], light, where=hit)
         np.copyto(there, distance, where=hit)
+        if objects is not None and numbers is not None:
+            objects[top:bottom, left:right][hit] = numbers[number]

@@ -91,7 +91,7 @@ def make_scene(plan: RecordingPlan, times: Float[np.ndarray, " time"]) -> Scene:
         boxes=furnish(plan.style, seed=plan.seed),
         body=body,
         blanket=blanket,
-        carer=None if plan.carer is None else carer_capsules(plan.carer, times),
+        others=() if plan.carer is None else (carer_capsules(plan.carer, times),),
         lamp=lamp,
         exposure=exposure,
     )

@@ -62,12 +62,14 @@ class RoomPicture:
         infrared: Light that comes back from a lamp of strength 1 at the camera.
         lamp: Light that comes back from a ceiling lamp of strength 1.
         labels: What each pixel shows, a value of ``PARTS``.
+        objects: Number of the box that each pixel shows; that of the pillow is the number of boxes.
     """
 
     depth: Float32[np.ndarray, "height width"]
     infrared: Float32[np.ndarray, "height width"]
     lamp: Float32[np.ndarray, "height width"]
     labels: UInt8[np.ndarray, "height width"]
+    objects: UInt8[np.ndarray, "height width"]
 
 
 def furnish(style: PatientStyle, *, seed: int) -> tuple[Box, ...]:
@@ -109,15 +111,16 @@ def picture_room(
         infrared=np.zeros(shape, np.float32),
         lamp=np.zeros(shape, np.float32),
         labels=np.zeros(shape, np.uint8),
+        objects=np.zeros(shape, np.uint8),
     )
-    for box in boxes:
-        _draw_box(room, box, projection)
+    for number, box in enumerate(boxes):
+        _draw_box(room, box, number, projection)
     if pillow:
-        _draw_pillow(room, style, projection)
+        _draw_pillow(room, style, len(boxes), projection)
     return room
 
 
-def _draw_pillow(room: RoomPicture, style: PatientStyle, projection: Projection) -> None:
+def _draw_pillow(room: RoomPicture, style: PatientStyle, number: int, projection: Projection) -> None:
     ends = np.array([[-0.22, 0.0, 0.0], [0.22, 0.0, 0.0]]) + on_backrest(
         style, 0.68 * style.height_scale, -0.05
     )
@@ -133,6 +136,7 @@ def _draw_pillow(room: RoomPicture, style: PatientStyle, projection: Projection)
             albedo=np.array([style.sheet * 1.1]), boxes=boxes, infrared=infrared, lamp=lamp,
         )  # fmt: skip
     room.labels[depth < room.depth] = PARTS["bed"]
+    room.objects[depth < room.depth] = number
     np.copyto(room.depth, depth)
 
 
@@ -184,7 +188,7 @@ def on_backrest(style: PatientStyle, along: float, above: float) -> Float[np.nda
     ])  # fmt: skip
 
 
-def _draw_box(room: RoomPicture, box: Box, projection: Projection) -> None:
+def _draw_box(room: RoomPicture, box: Box, number: int, projection: Projection) -> None:
     area = _area(box, projection)
     if area is None:
         return
@@ -219,6 +223,7 @@ def _draw_box(room: RoomPicture, box: Box, projection: Projection) -> None:
     np.copyto(room.infrared[top:bottom, left:right], infrared, where=hit)
     np.copyto(room.lamp[top:bottom, left:right], albedo * (0.4 + 0.6 * np.maximum(lifted, 0)), where=hit)
     room.labels[top:bottom, left:right][hit] = PARTS[box.part]
+    room.objects[top:bottom, left:right][hit] = number
     np.copyto(there, distance, where=hit)
 
 

@@ -163,28 +163,49 @@ def _fos_or_tcs(
 ) -> tuple[str, tuple[Phase, ...]]:
     """A focal seizure, or one that goes over into tonic and clonic phases (r of 0.56 +- 0.18 in the paper)."""
     kind = style.focal_kind if rng.uniform() < 0.7 else str(rng.choice(FOCAL_KINDS))
-    rate = _focal_rate(kind, rng)
-    offset = round(onset + seconds, 2)
-
-    def phase(
-        name: str, movement: str, start: float, end: float, rate: tuple[float, float] | None = None
-    ) -> Phase:
-        return Phase(name=name, movement=movement, start_seconds=start, end_seconds=end, rate_hz=rate)
-
+    rate = focal_rate(kind, rng)
     if label == "FOS":
-        return kind, (phase("focal", kind, onset, offset, rate),)
+        return kind, (_phase("focal", kind, onset, round(onset + seconds, 2), rate),)
+    return kind, tonic_clonic_phases(kind, onset, seconds, rng, rate=rate)
+
+
+def tonic_clonic_phases(
+    kind: str,
+    onset: float,
+    seconds: float,
+    rng: np.random.Generator,
+    *,
+    rate: tuple[float, float] | None = None,
+) -> tuple[Phase, ...]:
+    """Return a focal beginning that goes over into tonic and clonic phases.
+
+    Args:
+        kind: Movement of the beginning.
+        onset: t0.
+        seconds: Length of the seizure.
+        rng: Draws where the phases begin.
+        rate: First and last rate of the beginning; None where nothing is rhythmic.
+    """
+    offset = round(onset + seconds, 2)
     ratio = float(np.clip(rng.normal(0.5, 0.12), 0.25, 0.7))
     clonic = round(onset + ratio * seconds, 2)
     tonic = round(onset + ratio * float(rng.uniform(0.35, 0.7)) * seconds, 2)
     falling = (float(rng.uniform(3.6, 4.3)), float(rng.uniform(0.9, 1.25)))
-    return kind, (
-        phase("focal", kind, onset, tonic, rate),
-        phase("tonic", "tonic", tonic, clonic),
-        phase("clonic", "clonic", clonic, offset, falling),
+    return (
+        _phase("focal", kind, onset, tonic, rate),
+        _phase("tonic", "tonic", tonic, clonic),
+        _phase("clonic", "clonic", clonic, offset, falling),
     )
 
 
-def _focal_rate(kind: str, rng: np.random.Generator) -> tuple[float, float] | None:
+def _phase(
+    name: str, movement: str, start: float, end: float, rate: tuple[float, float] | None = None
+) -> Phase:
+    return Phase(name=name, movement=movement, start_seconds=start, end_seconds=end, rate_hz=rate)
+
+
+def focal_rate(kind: str, rng: np.random.Generator) -> tuple[float, float] | None:
+    """Return first and last rate of a focal movement; None where nothing is rhythmic."""
     if kind == "automatisms":
         rate = float(rng.uniform(AUTOMATISM_HZ[0] + 0.08, AUTOMATISM_HZ[1] - 0.2))
         return rate, rate

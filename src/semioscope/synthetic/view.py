@@ -31,7 +31,7 @@ class Scene:
         boxes: The room.
         body: The patient's capsules.
         blanket: The blanket where it lies on the patient.
-        carer: Another person, or None.
+        others: Other people, and things that are held.
         lamp: Strength of the ceiling lamp per frame, in [0, 1].
         exposure: Gain of the recorder per frame.
     """
@@ -40,7 +40,7 @@ class Scene:
     boxes: tuple[Box, ...]
     body: Capsules
     blanket: Capsules
-    carer: Capsules | None
+    others: tuple[Capsules, ...]
     lamp: Float[np.ndarray, " time"]
     exposure: Float[np.ndarray, " time"]
 
@@ -53,10 +53,13 @@ class ViewFrame:
         picture: Grey levels.
         body_bounds: left, top, right, bottom of the patient (with the blanket on the body) in pixels, not
             clipped to the picture; NaN where the patient is not before the camera.
+        objects: Number of what each pixel shows: a box of the room, the pillow (the number of boxes), or a capsule
+            (those of body, blanket and others, counted on).
     """
 
     picture: UInt8[np.ndarray, "height width"]
     body_bounds: Float[np.ndarray, "4"]
+    objects: UInt8[np.ndarray, "height width"]
 
 
 def view_frames(
@@ -81,7 +84,7 @@ def view_frames(
         every: Yield each so-manieth frame only.
     """
     style = scene.style
-    layers = [scene.body, scene.blanket, *([scene.carer] if scene.carer is not None else [])]
+    layers = [scene.body, scene.blanket, *scene.others]
     starts = np.concatenate([layer.starts for layer in layers], axis=1)
     ends = np.concatenate([layer.ends for layer in layers], axis=1)
     radii = np.concatenate([layer.radii for layer in layers])
@@ -110,7 +113,7 @@ def view_frames(
                     room.infrared * np.float32(infrared) + room.lamp * np.float32(lamp * _LAMP_GAIN),
                     lamp,
                 )
-            light, depth = empty.copy(), room.depth.copy()
+            light, depth, objects = empty.copy(), room.depth.copy(), room.objects.copy()
             number = frame - first
             seen = np.flatnonzero(shown[frame] & (boxes[number, :, 2] > 0))
             draw_capsules(
@@ -124,13 +127,16 @@ def view_frames(
                 boxes=boxes[number, seen],
                 infrared=infrared,
                 lamp=lamp * _LAMP_GAIN,
+                objects=objects,
+                numbers=len(scene.boxes) + 1 + seen,
             )
             light *= corners
             grain = None
             if noise is not None and rng is not None:
                 grain = noise[offset[0] : offset[0] + height, offset[1] : offset[1] + width]
             picture = _develop(light, gain=float(scene.exposure[frame]), grain=grain)
-            yield ViewFrame(picture=picture, body_bounds=_union(bounds[number, :num_body]))
+            outline = bounds[number, :num_body][shown[frame, :num_body]]
+            yield ViewFrame(picture=picture, body_bounds=_union(outline), objects=objects)
 
 
 def exposures(

@@ -108,3 +108,16 @@ def test_options_of_depth_that_do_not_fit_are_refused(tmp_path, words, message):
     assert shown.exit_code == 2
     assert message in " ".join(shown.err.split())
     assert not (tmp_path / "a").exists()
+
+
+def test_a_ward_cohort_is_made_that_passes_its_check(tmp_path):
+    words = (*SMALL, "--task", "es-vs-pnes", "--contextual-hours", "0.006")
+    shown = call("synth", tmp_path / "a", *words)
+    assert shown.exit_code == 0, shown.text
+    assert shown.out.startswith("2 seizures (1 ES, 1 PNES) of 2 patients in ")
+    assert "0.01 h of contextual video besides." in shown.out
+    checked = call("cohort", "check", tmp_path / "a", "--progress", "quiet")
+    assert checked.exit_code == 0, checked.out
+    again = call("synth", tmp_path / "a", *SMALL, "--contextual-hours", "1")
+    assert again.exit_code == 2
+    assert "made for es-vs-pnes only, got task fos-vs-tcs" in " ".join(again.err.split())
