@@ -168,8 +168,9 @@ def perform_series(
 
 def _refuse_other(plan: SeriesPlan, out: Path) -> None:
     path = out / SERIES_FILE
-    if path.is_file() and read_json(path).get("name") != plan.name:
-        msg = f"{out} holds the series {read_json(path).get('name')}, not {plan.name}. Choose another --out."
+    held = read_json(path).get("name") if path.is_file() else plan.name
+    if held != plan.name:
+        msg = f"{out} holds the series {held}, not {plan.name}. Choose another --out."
         raise ConfigError(msg)
 
 

@@ -102,3 +102,18 @@ def render(
         lines = [f"{failed.unit.name}: {failed.message}" for failed in result.failed]
         msg = f"{len(lines)} of {len(units)} recordings could not be made:\n" + "\n".join(lines)
         raise CohortError(msg)
+
+
+def count_faults(num_patients: int, num_seizures: int, hold_out: int) -> list[str]:
+    """Return what is wrong with the numbers of patients and seizures of a cohort, in sentences."""
+    faults = []
+    if num_patients < 1:
+        faults.append(f"num_patients must be 1 or more, got {num_patients}. Ask for --patients 12.")
+    elif num_seizures < num_patients:
+        faults.append(
+            f"num_seizures must be at least one per patient ({num_patients}), got {num_seizures}. "
+            "Ask for more seizures or fewer patients."
+        )
+    if hold_out < 0:
+        faults.append(f"hold_out must be 0 or more, got {hold_out}. Leave it out to hold out nobody.")
+    return faults

@@ -15,7 +15,7 @@ from semioscope.core.progress import Progress, QuietProgress
 from semioscope.core.randomness import stream
 from semioscope.core.records import EventView, Patient, Recording, Seizure
 from semioscope.execution import Unit
-from semioscope.synthetic.cohort_folder import HELD_OUT, SyntheticCohort, claim, render
+from semioscope.synthetic.cohort_folder import HELD_OUT, SyntheticCohort, claim, count_faults, render
 from semioscope.synthetic.depth_detections import write_true_detections
 from semioscope.synthetic.depth_plan import DEPTH_TASKS, SYNDROMES, DepthPlan, draw_depth_plan
 from semioscope.synthetic.depth_recording import DepthJob, depth_offset_seconds, make_depth_recording
@@ -92,7 +92,7 @@ def make_depth_cohort(
     if task not in DEPTH_TASKS:
         raise ConfigError(unknown_name("task of a synthetic depth cohort", task, DEPTH_TASKS))
     faults = [
-        *_count_faults(num_patients, num_seizures, hold_out),
+        *count_faults(num_patients, num_seizures, hold_out),
         *_picture_faults(size, fps, drop_share, mask_every),
         *_length_faults(**lengths),
     ]
@@ -273,20 +273,6 @@ def _held_out_table(plans: Iterable[DepthPlan], column: str, *, fps: float) -> s
             plan.semiology,
         ]))  # fmt: skip
     return "\n".join(lines) + "\n"
-
-
-def _count_faults(num_patients: int, num_seizures: int, hold_out: int) -> list[str]:
-    faults = []
-    if num_patients < 1:
-        faults.append(f"num_patients must be 1 or more, got {num_patients}. Ask for --patients 12.")
-    elif num_seizures < num_patients:
-        faults.append(
-            f"num_seizures must be at least one per patient ({num_patients}), got {num_seizures}. "
-            "Ask for more seizures or fewer patients."
-        )
-    if hold_out < 0:
-        faults.append(f"hold_out must be 0 or more, got {hold_out}. Leave it out to hold out nobody.")
-    return faults
 
 
 def _picture_faults(size: tuple[int, int], fps: float, drop_share: float, mask_every: int) -> list[str]:

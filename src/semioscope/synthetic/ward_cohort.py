@@ -14,7 +14,7 @@ from semioscope.core.progress import Progress, QuietProgress
 from semioscope.core.randomness import stream
 from semioscope.execution import Unit
 from semioscope.networks import write_coco
-from semioscope.synthetic.cohort_folder import HELD_OUT, SyntheticCohort, claim, render
+from semioscope.synthetic.cohort_folder import HELD_OUT, SyntheticCohort, claim, count_faults, render
 from semioscope.synthetic.contextual_plan import LEAST_SECONDS, deal_contextual
 from semioscope.synthetic.style import draw_style
 from semioscope.synthetic.ward_plan import ES_VS_PNES, WardPlan, draw_seizure_plan
@@ -85,7 +85,8 @@ def make_ward_cohort(
     """
     num_seizures = _SEIZURES_PER_PATIENT * num_patients if num_seizures is None else num_seizures
     faults = [
-        *_count_faults(num_patients, num_seizures, hold_out, contextual_hours),
+        *count_faults(num_patients, num_seizures, hold_out),
+        *_contextual_faults(contextual_hours, num_patients),
         *_picture_faults(size, fps, codec),
         *_length_faults(min_seconds, max_seconds),
     ]
@@ -192,17 +193,8 @@ def _job(plan: WardPlan, place: Path, *, size: tuple[int, int], fps: float, code
     )
 
 
-def _count_faults(num_patients: int, num_seizures: int, hold_out: int, contextual_hours: float) -> list[str]:
+def _contextual_faults(contextual_hours: float, num_patients: int) -> list[str]:
     faults = []
-    if num_patients < 1:
-        faults.append(f"num_patients must be 1 or more, got {num_patients}. Ask for --patients 12.")
-    elif num_seizures < num_patients:
-        faults.append(
-            f"num_seizures must be at least one per patient ({num_patients}), got {num_seizures}. "
-            "Ask for more seizures or fewer patients."
-        )
-    if hold_out < 0:
-        faults.append(f"hold_out must be 0 or more, got {hold_out}. Leave it out to hold out nobody.")
     if contextual_hours and not contextual_hours * 3600 >= LEAST_SECONDS * num_patients:
         faults.append(
             f"contextual_hours must be 0, or at least {LEAST_SECONDS:g} s for each of {num_patients} patients, got "
