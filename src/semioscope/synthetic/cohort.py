@@ -14,7 +14,7 @@ from semioscope.core.progress import Progress, QuietProgress
 from semioscope.core.randomness import stream
 from semioscope.core.records import EventView, Patient, Recording, Seizure
 from semioscope.execution import Unit
-from semioscope.synthetic.cohort_folder import HELD_OUT, SyntheticCohort, claim, render
+from semioscope.synthetic.cohort_folder import HELD_OUT, SyntheticCohort, claim, count_faults, render
 from semioscope.synthetic.depth_cohort import make_depth_cohort
 from semioscope.synthetic.depth_plan import DEPTH_TASKS
 from semioscope.synthetic.depth_room import DEPTH_SIZE
@@ -249,14 +249,7 @@ def _check(
     hold_out: int,
 ) -> None:
     width, height = size
-    faults = []
-    if num_patients < 1:
-        faults.append(f"num_patients must be 1 or more, got {num_patients}. Ask for --patients 12.")
-    elif num_seizures < num_patients:
-        faults.append(
-            f"num_seizures must be at least one per patient ({num_patients}), got {num_seizures}. "
-            "Ask for more seizures or fewer patients."
-        )
+    faults = count_faults(num_patients, num_seizures, hold_out)
     if not (160 <= width <= 3840 and 90 <= height <= 2160) or width % 2 or height % 2:
         faults.append(
             f"size must be two even numbers from 160x90 to 3840x2160, got {width}x{height}. Use 480x270."
@@ -268,8 +261,6 @@ def _check(
             f"min_seconds must be at least 5 and at most max_seconds, got {min_seconds:g} and {max_seconds:g}. "
             "Use 15 and 40."
         )
-    if hold_out < 0:
-        faults.append(f"hold_out must be 0 or more, got {hold_out}. Leave it out to hold out nobody.")
     if codec not in CODECS:
         faults.append(unknown_name("codec", codec, CODECS))
     if faults:
