@@ -41,8 +41,14 @@ class Cohort:
 
     @property
     def hash(self) -> str:
-        """Digest of what the tables mean: the order of rows and the way numbers are written do not count."""
-        return digest({file: sorted(map(_row_text, rows)) for file, rows in _table_rows(self).items()})
+        """Digest of what the tables mean for a run: the order of rows and the way numbers are written do not count.
+
+        Recordings of the role contextual do not count either, nor patients who have no others: runs do not see them,
+        so they may be added while a run goes on.
+        """
+        return digest(
+            {file: sorted(map(_row_text, rows)) for file, rows in _table_rows(_without_contextual(self)).items()}
+        )
 
     def recording(self, recording: Recording | str) -> Recording:
         """Return a recording of this cohort.
@@ -146,6 +152,13 @@ def _require_folder(folder: Path) -> None:
             f"semioscope cohort new {folder}."
         )
         raise CohortError(msg)
+
+
+def _without_contextual(cohort: Cohort) -> Cohort:
+    kept = {name: one for name, one in cohort.recordings.items() if one.role != "contextual"}
+    only = {one.patient_id for one in cohort.recordings.values()} - {one.patient_id for one in kept.values()}
+    patients = tuple(patient for patient in cohort.patients if patient.patient_id not in only)
+    return replace(cohort, patients=patients, recordings=kept)
 
 
 def _row_text(row: Mapping[str, Any]) -> str:

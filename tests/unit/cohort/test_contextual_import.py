@@ -79,7 +79,9 @@ def test_a_pattern_finds_the_patient_in_the_path(ward, tmp_path):
     import_contextual(ward, tmp_path / "one", patient_from="regex", pattern="(p[0-9])/")
     named = "(?P<patient>p[0-9])/(day|night)?"
     import_contextual(ward, tmp_path / "two", patient_from="regex", pattern=named)
-    assert read_cohort(tmp_path / "one").hash == read_cohort(tmp_path / "two").hash
+    one, two = read_cohort(tmp_path / "one"), read_cohort(tmp_path / "two")
+    assert (one.patients, one.recordings) == (two.patients, two.recordings)
+    assert len(one.recordings) == 4
     result = import_contextual(ward, tmp_path / "three", patient_from="regex", pattern="(p[0-9])/night")
     assert [str(found).split(": ")[0] for found in result.left_out] == [
         "p1/day/a.mp4",
@@ -256,3 +258,15 @@ def test_a_cohort_with_faulty_tables_is_left_alone(ward, tmp_path):
     (tmp_path / "patients.tsv").write_text("patient_id\n-\n")
     with pytest.raises(CohortError, match="must be in order before an import"):
         import_contextual(ward, tmp_path, patient_from="folder")
+
+
+def test_contextual_video_that_comes_later_leaves_the_digest_of_a_cohort_as_it_is(ward, tmp_path):
+    folder = tmp_path / "cohort"
+    folder.mkdir()
+    (folder / "patients.tsv").write_text("patient_id\tepilepsy\np1\tES\np9\tPNES\n")
+    (folder / "recordings.tsv").write_text("recording_id\tpatient_id\tview\tpath\nr1\tp1\tmain\tr1.mp4\n")
+    (folder / "seizures.tsv").write_text("seizure_id\trecording_id\tonset\toffset\ns1\tr1\t3\t40\n")
+    before = read_cohort(folder).hash
+    assert import_contextual(ward, folder, patient_from="folder").num_new == 4
+    assert [patient.patient_id for patient in read_cohort(folder).patients] == ["p1", "p9", "p2"]
+    assert read_cohort(folder).hash == before
