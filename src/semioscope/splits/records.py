@@ -26,10 +26,11 @@ class FoldConfig(Config):
     """How events are divided into folds."""
 
     rule: FoldRule = "patient"
-    """patient: grouped by patient, stratified by class. patients-per-class: as many tested patients of each class in
-    every fold (Karácsony 2022). leave-one-patient-out: one fold per patient.
-    seizure: stratified by class and total duration (as in the paper; train and test share patients).
-    released: dealt as in the code published with GESTURES (train and test share patients)."""
+    """patient: grouped by patient; every fold tests as many patients of each class as can be, then as many events.
+    patients-per-class: as many tested patients of each class in every fold (Karácsony 2022).
+    leave-one-patient-out: one fold per patient. seizure: stratified by class and total duration (as in the paper;
+    train and test share patients). released: dealt as in the code published with GESTURES (train and test share
+    patients)."""
     num_folds: int = Field(default=10, ge=2)
     """Number of folds; leave-one-patient-out makes one per patient whatever stands here."""
     patients_per_class: int = Field(default=3, ge=1, le=10_000)

@@ -50,6 +50,44 @@ def test_no_single_move_and_no_exchange_improves(sizes, num_parts, seed):
         assert (lacking(has_class, other, num_parts), cost(sizes, other, shares) + 1e-9) >= now
 
 
+def uneven(counted, part, num_parts):
+    return tuple(
+        int(sum((table[part == k].sum(axis=0) ** 2).sum() for k in range(num_parts))) for table in counted
+    )
+
+
+@given(tables(most=7), st.integers(2, 3), st.integers(0, 2**32), st.data())
+@settings(max_examples=60, deadline=None)
+def test_what_is_counted_first_comes_before_sizes_in_every_move_and_exchange(sizes, num_parts, seed, data):
+    has_class = sizes > 0
+    counted = [
+        data.draw(hnp.arrays(np.bool_, (len(sizes), num_columns)), label=f"table of {num_columns}")
+        for num_columns in (2, 3)
+    ]
+    shares = np.full(num_parts, 1 / num_parts)
+    found = partition(
+        sizes, has_class, shares=shares, rng=np.random.default_rng(seed), counted_first=counted
+    )  # fmt: skip
+
+    def rank(part, slack=0.0):
+        return (
+            lacking(has_class, part, num_parts),
+            *uneven(counted, part, num_parts),
+            cost(sizes, part, shares) + slack,
+        )
+
+    now = rank(found.part)
+    for item, part in itertools.product(range(len(sizes)), range(num_parts)):
+        other = found.part.copy()
+        other[item] = part
+        if set(other) == set(range(num_parts)):
+            assert rank(other, 1e-9) >= now
+    for p, q in itertools.combinations(range(len(sizes)), 2):
+        other = found.part.copy()
+        other[[p, q]] = other[[q, p]]
+        assert rank(other, 1e-9) >= now
+
+
 @given(tables(most=7, num_columns=3), st.sampled_from([0.2, 0.5]), st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None)
 def test_a_split_with_all_classes_on_both_sides_is_found_whenever_there_is_one(sizes, fraction, seed):
