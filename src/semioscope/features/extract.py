@@ -170,6 +170,7 @@ class _UnitView:
     times_seconds: Float[np.ndarray, "num_clips frames_per_clip"]
     region: Region | None
     blank: Region | None
+    picture: ViewPicture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +196,7 @@ def compute_unit(work: _UnitWork) -> dict[str, Any]:
             times_seconds=view.times_seconds,
             region=view.region,
             blank=view.blank,
+            picture=view.picture,
         )
         for view in work.views
     ]
@@ -312,6 +314,7 @@ def _unit_view(view: ViewWork, clip_index: Int64[np.ndarray, " num_clips"]) -> _
         times_seconds=view.times_of(clip_index),
         region=view.region,
         blank=view.blank,
+        picture=view.key.picture,
     )
 
 

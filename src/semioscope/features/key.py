@@ -11,6 +11,7 @@ from semioscope.core.records import Region
 from semioscope.features.layout import KeyPlan
 from semioscope.networks import Backbone, load
 from semioscope.preprocess import PictureConfig
+from semioscope.preprocess.frame_pictures import FramePicture
 from semioscope.preprocess.gray_pictures import GrayPicture
 
 LEAST_INPUT_SIZE = 32
@@ -96,7 +97,7 @@ class FeatureKey:
     decoder: str
     region: Region | None
     blank: Region | None
-    picture: PictureConfig | GrayPicture
+    picture: PictureConfig | GrayPicture | FramePicture
     backbone: str
     input_size: int
     weights_hash: str

@@ -30,7 +30,7 @@ from semioscope.features.layout import (
 )
 from semioscope.features.planned import ExtractionFailure, ExtractionPlan, SharedRead, ViewFlag, ViewWork
 from semioscope.features.store import FeatureStore
-from semioscope.features.views import Pictures, SeenView, ViewFinder, ViewPicture
+from semioscope.features.views import PICTURE_KINDS, Pictures, SeenView, ViewFinder, ViewPicture
 from semioscope.networks import Backbone
 from semioscope.plans import ClipPlan, SlicePlan, blocks_of, clips_in
 from semioscope.preprocess import CropPlan, PictureConfig
@@ -264,7 +264,8 @@ def _shared_reads(collected: Iterable[_Collected], store: FeatureStore) -> list[
             frame_seconds=entry.frame_seconds,
             damaged_blocks=stored.damaged_blocks,
         )
-        by_file[entry.path, entry.start, entry.seen.picture, entry.seen.depth_path].append(work)
+        shared = PICTURE_KINDS[type(entry.seen.picture)].shared(entry.seen.picture)
+        by_file[entry.path, entry.start, shared, entry.seen.depth_path].append(work)
     return [
         SharedRead(
             path=path,

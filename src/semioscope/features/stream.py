@@ -25,6 +25,7 @@ from semioscope.core.records import Region
 from semioscope.features.views import PICTURE_KINDS, ViewPicture
 from semioscope.networks import Backbone
 from semioscope.plans import ClipPlan, frame_times
+from semioscope.preprocess.frame_pictures import FramePicture
 from semioscope.video import DecodeReport, Frame
 
 QUEUED_BATCHES = 2
@@ -39,12 +40,14 @@ class ViewClips:
         times_seconds: When their frames are shown, in seconds from the recording's first displayed frame.
         region: Part of the file's picture; None means all of it.
         blank: What is blackened first; None means nothing.
+        picture: What is done to its pictures, where views differ in it; None: as the stream says.
     """
 
     clip_index: Int[np.ndarray, " num_clips"]
     times_seconds: Float[np.ndarray, "num_clips frames_per_clip"]
     region: Region | None = None
     blank: Region | None = None
+    picture: ViewPicture | None = None
 
     def __post_init__(self) -> None:
         if not np.all(np.diff(self.clip_index) > 0):
@@ -127,7 +130,7 @@ def stream_features(
         path: The video, or the list of its parts.
         views: What is wanted from each view; their clips may differ in length.
         backbone: The network.
-        picture: What is done to the pictures before it.
+        picture: What is done to the pictures before it; says how the file is opened, too.
         depth_path: The depth recording, where pictures are cleared by it.
         statistics: Is filled with where the time went.
         reader: Opens the video in place of what the kind of picture says; for tests.
@@ -205,6 +208,11 @@ class _Ring:
         while self._next_needed < len(self._needed) and self._needed[self._next_needed] < slot:
             self._next_needed += 1
         return self._next_needed < len(self._needed) and bool(self._needed[self._next_needed] == slot)
+
+    def frame_number(self) -> int:
+        """Return the number of the frame that was asked about last; 0 where clips have several."""
+        is_frame = self.view.times_seconds.shape[1] == 1
+        return int(self.view.clip_index[self._next_needed]) if is_frame else 0
 
     def add(self, slot: int, picture: UInt8[np.ndarray, "size size 3"] | None, status: str) -> None:
         self._pictures[slot] = (picture, status)
@@ -285,10 +293,11 @@ class _Producer:
             began = time.perf_counter()
             for slot, frame in enumerate(reader.read(times)):
                 self._statistics.num_frames += 1
+                made: dict[tuple[Region | None, Region | None], Any] = {}
                 for number, ring in enumerate(rings):
                     if not ring.needs(slot):
                         continue
-                    ring.add(slot, self._prepared(frame, ring.view), frame.status)
+                    ring.add(slot, self._prepared(frame, ring, made), frame.status)
                     for position, pictures in ring.whole_clips(slot):
                         clip = self._clip(number, int(ring.view.clip_index[position]), pictures)
                         self._statistics.decode_seconds += time.perf_counter() - began
@@ -307,15 +316,23 @@ class _Producer:
             return self._reader(self._path)
         return self._kind.opens(self._path, self._picture, self._depth_path, times)
 
-    def _prepared(self, frame: Frame, view: ViewClips) -> UInt8[np.ndarray, "size size 3"] | None:
+    def _prepared(
+        self, frame: Frame, ring: _Ring, made: dict[tuple[Region | None, Region | None], Any]
+    ) -> UInt8[np.ndarray, "size size 3"] | None:
+        """Return the network's picture of a frame; what several views share is made once."""
         if frame.picture is None:
             return None
-        return self._kind.makes(
-            frame.picture,
-            self._picture,
-            region=view.region,
-            blank=view.blank,
-            size=self._backbone.spec.input_size,
+        view, size = ring.view, self._backbone.spec.input_size
+        part = (view.region, view.blank)
+        if part not in made:
+            made[part] = self._kind.makes(
+                frame.picture, self._picture, region=view.region, blank=view.blank, size=size
+            )
+        if self._kind.cuts is None:
+            whole: UInt8[np.ndarray, "size size 3"] = made[part]
+            return whole
+        return self._kind.cuts(
+            made[part], view.picture or self._picture, number=ring.frame_number(), size=size
         )
 
     def _clip(self, view: int, clip_index: int, pictures: list[tuple[Any, str]]) -> _Clip:
@@ -336,5 +353,12 @@ def _check_lengths(views: Sequence[ViewClips], backbone: Backbone) -> None:
             msg = (
                 f"Clips for {backbone.spec.name} must have at least {backbone.min_frames} frames, got "
                 f"{view.times_seconds.shape[1]}. Set frames_per_clip to {backbone.spec.frames_per_clip}."
+            )
+            raise ConfigError(msg)
+        picture = view.picture
+        if isinstance(picture, FramePicture) and picture.cut and view.times_seconds.shape[1] > 1:
+            msg = (
+                f"Pictures are cut at random only where every clip is one frame, got clips of "
+                f"{view.times_seconds.shape[1]}. Set frames_per_clip to 1, or cut in the middle."
             )
             raise ConfigError(msg)

@@ -21,6 +21,7 @@ from semioscope.features.gray_reader import judge_depth, open_gray
 from semioscope.features.layout import FrameTimes, is_16bit
 from semioscope.features.store import FeatureStore
 from semioscope.preprocess import CropPlan, PictureConfig, base_picture, network_picture, view_picture
+from semioscope.preprocess.frame_pictures import FramePicture, FramePictureConfig, base_of, cut_of
 from semioscope.preprocess.gray_pictures import (
     DepthClearing,
     GrayPicture,
@@ -29,9 +30,9 @@ from semioscope.preprocess.gray_pictures import (
 )
 from semioscope.video import DECODER_VERSION, GreyWindow, fingerprint, grey_window, open_gray16, open_reader
 
-Pictures: TypeAlias = PictureConfig | GrayPictureConfig
+Pictures: TypeAlias = PictureConfig | GrayPictureConfig | FramePictureConfig
 """What a person chooses."""
-ViewPicture: TypeAlias = PictureConfig | GrayPicture
+ViewPicture: TypeAlias = PictureConfig | GrayPicture | FramePicture
 """What it comes to for one view of one event."""
 
 
@@ -79,7 +80,7 @@ class ViewFinder:
             CohortError: If there is none, or a folder where only a file will do.
         """
         path = self.cohort.video_path(recording)
-        if path.is_dir() and isinstance(self.pictures, PictureConfig):
+        if path.is_dir() and not isinstance(self.pictures, GrayPictureConfig):
             msg = (
                 f"Recording {recording.recording_id}: path must be a video file, but is a folder. "
                 "Correct recordings.tsv."
@@ -112,6 +113,16 @@ def _colour_view(
     del view
     region = crop.region_of(recording) if crop is not None else recording.region
     return SeenView(picture=finder.pictures, region=region)
+
+
+def _frame_view(finder: ViewFinder, recording: Recording, view: EventView, crop: CropPlan | None) -> SeenView:
+    del view
+    config: FramePictureConfig = finder.pictures
+    cut = config.random_cut(finder.print_of(finder.path_of(recording)))
+    return SeenView(
+        picture=FramePicture(base_height=config.base_height, base_width=config.base_width, cut=cut),
+        region=crop.region_of(recording) if crop is not None else recording.region,
+    )
 
 
 def _gray_view(finder: ViewFinder, recording: Recording, view: EventView, crop: CropPlan | None) -> SeenView:
@@ -191,6 +202,7 @@ def _kept(file: Path) -> dict[str, Any] | None:
 VIEW_KINDS: dict[type[Config], Callable[[ViewFinder, Recording, EventView, CropPlan | None], SeenView]] = {
     PictureConfig: _colour_view,
     GrayPictureConfig: _gray_view,
+    FramePictureConfig: _frame_view,
 }
 """How every kind of choice meets a recording."""
 
@@ -201,16 +213,33 @@ class PictureKind:
 
     Args:
         opens: Opens a recording, given what is done to it, its depth, and the times that will be read.
-        makes: Makes the network's picture of a frame.
+        makes: Makes the network's picture of a frame, or what its cuts share.
+        cuts: Makes the network's picture of that; None where nothing is left to do. It may depend on the number of
+            the frame, so every clip is one frame.
+        shared: What of the choice several views of a file may share when they are read together.
     """
 
     opens: Callable[..., Any]
-    makes: Callable[..., UInt8[np.ndarray, "size size 3"]]
+    makes: Callable[..., UInt8[np.ndarray, "height width 3"]]
+    cuts: Callable[..., UInt8[np.ndarray, "size size 3"]] | None = None
+    shared: Callable[[Any], ViewPicture] = lambda picture: picture
 
 
-def _open_colour(path: Path, picture: PictureConfig, depth_path: Path | None, times_seconds: Any) -> Any:
+def _open_colour(path: Path, picture: ViewPicture, depth_path: Path | None, times_seconds: Any) -> Any:
     del picture, depth_path, times_seconds
     return open_reader(path)
+
+
+def _base_picture(
+    frame: UInt8[np.ndarray, "height width 3"],
+    picture: FramePicture,
+    *,
+    region: Region | None,
+    blank: Region | None,
+    size: int,
+) -> UInt8[np.ndarray, "base_height base_width 3"]:
+    del size
+    return base_of(frame, picture, region=region, blank=blank)
 
 
 def _colour_picture(
@@ -228,5 +257,8 @@ def _colour_picture(
 PICTURE_KINDS: dict[type[Config], PictureKind] = {
     PictureConfig: PictureKind(opens=_open_colour, makes=_colour_picture),
     GrayPicture: PictureKind(opens=open_gray, makes=gray_picture),
+    FramePicture: PictureKind(
+        opens=_open_colour, makes=_base_picture, cuts=cut_of, shared=lambda picture: picture.uncut
+    ),
 }
 """How the pictures of every kind of view are made."""

@@ -10,6 +10,7 @@ from semioscope.models import AggregatorConfig
 from semioscope.plans import ClipPlan, SegmentPlan, SlicePlan, StepPlan
 from semioscope.plans.parts import PART_SECONDS
 from semioscope.preprocess import NO_CROPS, PictureConfig
+from semioscope.preprocess.frame_pictures import FramePictureConfig
 from semioscope.preprocess.gray_pictures import GrayPictureConfig
 from semioscope.splits import FoldConfig, SelectionConfig
 from semioscope.training import ExamplePlan, SearchConfig, TrainingConfig
@@ -126,9 +127,11 @@ class RunConfig(Config):
     task: Task
     """Which labels are which classes."""
     preprocess: PictureConfig = PictureConfig()
-    pictures: Literal["colour", "gray"] = "colour"
-    """colour: pictures are made as preprocess says. gray: as the section gray says, of infrared cameras."""
+    pictures: Literal["colour", "gray", "frame"] = "colour"
+    """colour: pictures are made as preprocess says. gray: as the section gray says, of infrared cameras. frame: as
+    the section frame says, of single frames."""
     gray: GrayPictureConfig = GrayPictureConfig()
+    frame: FramePictureConfig = FramePictureConfig()
     crops: CropsConfig = CropsConfig()
     backbone: BackboneConfig = BackboneConfig()
     clips: ClipsConfig = ClipsConfig()
@@ -148,8 +151,10 @@ class RunConfig(Config):
     report: ReportConfig = ReportConfig()
 
     @property
-    def picture(self) -> PictureConfig | GrayPictureConfig:
+    def picture(self) -> PictureConfig | GrayPictureConfig | FramePictureConfig:
         """What is done to the pictures."""
+        if self.pictures == "frame":
+            return self.frame
         return self.gray if self.pictures == "gray" else self.preprocess
 
     @property

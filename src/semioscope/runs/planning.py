@@ -234,6 +234,8 @@ def plan_run(
     check_leakage(folds, allow_shared_patients=config.folds.rule not in PATIENT_RULES)
     spec = backbone_spec(config.backbone.name)
     clips = _clips(config, spec)
+    if config.pictures == "frame":
+        config.frame.check_size(config.backbone.input_size or spec.input_size)
     if isinstance(clips, ClipPlan):
         check_lengths(config, clips, selection.events)
     if isinstance(clips, ClipPlan) and config.examples.level == "event":

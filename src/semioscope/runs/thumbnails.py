@@ -14,6 +14,7 @@ from semioscope.core.files import write_bytes
 from semioscope.core.records import EventView, Recording
 from semioscope.features import PICTURE_KINDS, ViewFinder, clip_seconds
 from semioscope.preprocess import PictureConfig, base_picture, view_picture
+from semioscope.preprocess.frame_pictures import FramePictureConfig
 from semioscope.preprocess.gray_pictures import GrayPictureConfig
 from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import ViewScore
@@ -150,6 +151,7 @@ def _gray_pictures(
 SHOWN_PICTURES: dict[type[Config], Callable[..., Pictures]] = {
     PictureConfig: _colour_pictures,
     GrayPictureConfig: _gray_pictures,
+    FramePictureConfig: _colour_pictures,
 }
 """What a person is shown of a recording, by what the network is shown of it."""
 
