@@ -16,6 +16,7 @@ from semioscope.core.formats import RECORDINGS
 from semioscope.core.intervals import Interval
 from semioscope.core.records import Event, EventView, Recording
 from semioscope.core.tables import Problem
+from semioscope.core.wording import counted
 from semioscope.plans.parts import MIN_PART_SECONDS, PART_SECONDS, IctalParts, nonepileptic_parts
 
 SIDES = ("pre", "post")
@@ -53,16 +54,13 @@ class PartEvents:
         """What was dropped, as sentences."""
         notes = []
         if self.num_short:
-            plural = (
-                "parts before or after a seizure were"
-                if self.num_short > 1
-                else "part before or after a seizure was"
+            parts = counted(
+                self.num_short, "part before or after a seizure was", "parts before or after a seizure were"
             )
-            notes.append(f"{self.num_short} {plural} shorter than {MIN_PART_SECONDS:.2f} s, and dropped.")
+            notes.append(f"{parts} shorter than {MIN_PART_SECONDS:.2f} s, and dropped.")
         if self.num_absent:
-            sides = "sides" if self.num_absent > 1 else "side"
             notes.append(
-                f"On {self.num_absent} {sides} of seizures their recording leaves no room for a part without one."
+                f"On {counted(self.num_absent, 'side')} of seizures their recording leaves no room for a part without one."
             )
         return tuple(notes)
 
@@ -99,7 +97,7 @@ def part_events(
                 continue
             found[source] = {}
             try:
-                recorded = _recorded(cohort, cohort.recordings[view.recording_id])
+                recorded = recorded_interval(cohort, cohort.recordings[view.recording_id])
             except (VideoError, CohortError) as err:
                 problems[source] = Problem(
                     severity="warning",
@@ -199,7 +197,7 @@ def _seizures_in(cohort: Cohort, source: _Source) -> tuple[list[str], list[Inter
     return list(found), list(found.values())
 
 
-def _recorded(cohort: Cohort, recording: Recording) -> Interval:
+def recorded_interval(cohort: Cohort, recording: Recording) -> Interval:
     """Return the stretch in which all streams of a recording run, by what its files hold.
 
     Raises:

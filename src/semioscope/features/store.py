@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Int, Int32, Int64
@@ -22,7 +23,6 @@ from semioscope.core.errors import StoreError
 from semioscope.core.files import canonical_json, write_bytes, write_json
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.core.locks import locked
-from semioscope.features.key import FeatureKey
 from semioscope.plans import CLIPS_PER_BLOCK
 
 _ARRAYS = ("features", "clip_index", "num_missing_frames", "num_held_frames", "num_damaged_frames")
@@ -97,6 +97,19 @@ class StoredClips:
     damaged_blocks: tuple[int, ...] = field(default=())
 
 
+@runtime_checkable
+class StoreKey(Protocol):
+    """What names a folder of the store."""
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The key as plain data; written to ``key.json``."""
+
+    @property
+    def digest(self) -> str:
+        """The name of the folder."""
+
+
 class FeatureStore:
     """A folder of features.
 
@@ -111,7 +124,7 @@ class FeatureStore:
         """Return the file of a block."""
         return self.folder / key_digest / f"block-{number:06d}.safetensors"
 
-    def register(self, key: FeatureKey) -> None:
+    def register(self, key: StoreKey) -> None:
         """Write ``key.json`` of a key, if it is not there.
 
         Raises:

@@ -118,7 +118,7 @@ def contextual_excerpts(
     recording, first, count = (
         np.concatenate([part[axis] for part in parts] or [np.zeros(0, dtype=np.int64)]) for axis in range(3)
     )
-    chosen = _evenly(len(first), plan.num_clips)
+    chosen = evenly(len(first), plan.num_clips)
     return Excerpts(recording_index=recording[chosen], first_frame=first[chosen], num_frames=count[chosen])
 
 
@@ -215,7 +215,16 @@ def _free_excerpts(
     return np.array(first, dtype=np.int64), np.array(count, dtype=np.int64)
 
 
-def _evenly(num_free: int, num_clips: int | None) -> Int[np.ndarray, " num_chosen"]:
+def evenly(num_free: int, num_clips: int | None) -> Int[np.ndarray, " num_chosen"]:
+    """Return every so many-th of ``num_free`` numbers from 0, ascending, ``num_clips`` of them; None: all.
+
+    Raises:
+        ConfigError: If there are fewer.
+
+    Examples:
+        >>> evenly(10, 2).tolist()
+        [2, 7]
+    """
     if num_clips is None:
         return np.arange(num_free, dtype=np.int64)
     if num_clips > num_free:
