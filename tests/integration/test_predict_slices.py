@@ -172,7 +172,7 @@ def test_a_picture_that_cannot_be_read_costs_its_slice(
     assert len(found.views[0].start_seconds) == total - 1
     assert found.views[0].num_replaced_clips == found.frames.num_missing == 1
     assert found.views[0].score_alone == pytest.approx(np.delete(whole.score_alone, 1, axis=0))
-    assert f"1 of {total} slices of infrared-infrared lack frames and were left out." in found.notes
+    assert f"1 of {total} slices of infrared-infrared lacks frames and was left out." in found.notes
     for number in range(first, first + 30 * 8):
         if (folder / f"depth_{number}.png").exists():
             (folder / f"depth_{number}.png").write_bytes(b"\x89PNG")

@@ -11,12 +11,13 @@ from typing import Any
 
 from semioscope.cohort.importers import present_rows, preview_of_rows
 from semioscope.cohort.rows import plain_identifier, relative_path
-from semioscope.cohort.video_folder import Shelf, counted, videos_below
+from semioscope.cohort.video_folder import Shelf, videos_below
 from semioscope.cohort.whose_video import Whose, owners_of
 from semioscope.core.errors import CohortError, VideoError
 from semioscope.core.formats import PATIENTS, RECORDINGS, SEIZURES
 from semioscope.core.progress import Progress, QuietProgress, stage
 from semioscope.core.tables import Problem, write_table
+from semioscope.core.wording import counted
 from semioscope.plans import ExcerptPlan
 from semioscope.video import VideoInfo, probe
 
@@ -62,7 +63,7 @@ class ContextualImport:
 
     def preview(self, *, num_rows: int = _MOST_SHOWN) -> str:
         """Return the first new rows of each table as they would be written."""
-        lines = [f"Contextual video of {self.source}: {self.num_new} new recordings."]
+        lines = [f"Contextual video of {self.source}: {counted(self.num_new, 'new recording')}."]
         lines += [f"Note: {note}" for note in self.notes]
         for schema in (PATIENTS, RECORDINGS):
             lines += preview_of_rows(

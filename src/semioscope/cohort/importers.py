@@ -18,6 +18,7 @@ from semioscope.cohort.sources import SourceTable, read_source
 from semioscope.core.errors import CohortError
 from semioscope.core.formats import PATIENTS, RECORDINGS, SEIZURES, TableSchema
 from semioscope.core.tables import Problem, read_table, table_text, write_table
+from semioscope.core.wording import counted
 
 _SCHEMAS = (PATIENTS, RECORDINGS, SEIZURES)
 
@@ -157,10 +158,13 @@ def preview_of_rows(
         num_rows: Most rows that are shown.
         new_only: Show only rows that are not in the cohort yet.
     """
-    number = f"{len(rows)} rows" if len(rows) != 1 else "1 row"
     there = f" ({num_present} of them were there)" if num_present else ""
     shown = rows[num_present:] if new_only else rows
-    return ["", f"{schema.file}, {number}{there}:", *_aligned(_texts(schema, shown[:num_rows]))]
+    return [
+        "",
+        f"{schema.file}, {counted(len(rows), 'row')}{there}:",
+        *_aligned(_texts(schema, shown[:num_rows])),
+    ]
 
 
 def present_rows(folder: Path, schema: TableSchema) -> list[dict[str, Any]]:

@@ -60,7 +60,8 @@ class PartEvents:
             notes.append(f"{parts} shorter than {MIN_PART_SECONDS:.2f} s, and dropped.")
         if self.num_absent:
             notes.append(
-                f"On {counted(self.num_absent, 'side')} of seizures their recording leaves no room for a part without one."
+                f"On {counted(self.num_absent, 'side')} of seizures their recording leaves no room for a part "
+                "without one."
             )
         return tuple(notes)
 

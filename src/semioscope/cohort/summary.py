@@ -14,6 +14,7 @@ from semioscope.cohort.cohort import Cohort
 from semioscope.cohort.events import EventSelection, seizures_of
 from semioscope.cohort.tasks import Task
 from semioscope.core.records import Event
+from semioscope.core.wording import counted
 
 PUBLISHED: dict[str, dict[str, str]] = {
     "fos-vs-tcs": {
@@ -240,14 +241,14 @@ def _agreement_lines(agreement: dict[str, Any]) -> list[str]:
     name = {"cohen": "Cohen's", "fleiss": "Fleiss'"}[agreement["statistic"]]
     kappa = _number(agreement["kappa"], 2)
     lines = [
-        f"Annotators ({', '.join(agreement['annotators'])}), {agreement['num_shared']} seizures shared:",
-        f"  class: {name} kappa {kappa} over {agreement['num_kappa']} seizures",
+        f"Annotators ({', '.join(agreement['annotators'])}), {counted(agreement['num_shared'], 'seizure')} shared:",
+        f"  class: {name} kappa {kappa} over {counted(agreement['num_kappa'], 'seizure')}",
     ]
     for key in ("onset_seconds", "clonic_onset_seconds", "offset_seconds"):
         figures = agreement[key]
         difference = _number(figures["median_difference"], 2)
         line = f"  {key.removesuffix('_seconds')}: median absolute difference {difference} s"
-        line += f" over {figures['num_pairs']} pairs"
+        line += f" over {counted(figures['num_pairs'], 'pair')}"
         if figures["num_given_by_one"]:
             line += f" ({figures['num_given_by_one']} pairs in which only one gives it)"
         lines.append(line)

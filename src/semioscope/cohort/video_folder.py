@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from semioscope.core.errors import CohortError, VideoError
+from semioscope.core.wording import counted
 from semioscope.video import fingerprint, is_parts_list, read_parts
 
 VIDEO_SUFFIXES = (
@@ -134,13 +135,3 @@ def _parts_of(file: Path) -> tuple[Path, ...]:
         return tuple(part.path.resolve() for part in read_parts(file))
     except VideoError:
         return ()
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number and its noun.
-
-    Examples:
-        >>> counted(1, "file"), counted(2, "file")
-        ('1 file', '2 files')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -18,6 +18,7 @@ from semioscope.core.cells import MISSING, Value, format_value, is_missing, miss
 from semioscope.core.errors import StoreError, nearest_names
 from semioscope.core.files import write_text
 from semioscope.core.formats import Column, TableSchema
+from semioscope.core.wording import counted
 
 Severity = Literal["error", "warning"]
 
@@ -289,7 +290,7 @@ def _read_row(
         words = "\t".join(stripped).split()
         hint = " It looks as if tabs became spaces." if len(columns) in (len(spaced), len(words)) else ""
         report.error(
-            f"must have {_count(len(columns), 'cell')} separated by tabs, has {len(stripped)}.{hint} "
+            f"must have {counted(len(columns), 'cell')} separated by tabs, has {len(stripped)}.{hint} "
             f"Put one tab between two cells and {MISSING} where nothing is known.",
             row=number,
         )
@@ -350,7 +351,3 @@ def _quoted(cell: str) -> str:
         return cell
     doubled = cell.replace('"', '""')
     return f'"{doubled}"'
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

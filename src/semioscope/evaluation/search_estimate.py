@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Sequence
 
 from semioscope.core.progress import format_seconds
+from semioscope.core.wording import counted
 from semioscope.evaluation.examples import ExampleTable, read_examples
 from semioscope.evaluation.levels import level_of
 from semioscope.evaluation.search_folds import TrialTask, search_data, search_sides
@@ -54,18 +55,14 @@ def search_estimate(
             seconds_per_epoch=measure,
         )
         seconds += of_fold * sizes[fold] / sizes[first.of.fold.index]
-    num_trials, folds = len({task.number for task in tasks}), _counted(len(by_fold), "fold")
+    num_trials, folds = len({task.number for task in tasks}), counted(len(by_fold), "fold")
     what = (
-        f"{_counted(num_trials, 'trial')} x {folds}"
+        f"{counted(num_trials, 'trial')} x {folds}"
         if num_trials * len(by_fold) == len(tasks)
-        else f"{_counted(len(tasks), 'trial')} left in {folds}"
+        else f"{counted(len(tasks), 'trial')} left in {folds}"
     )
     at_once = max(1, min(workers, len(tasks)))
-    return f"Search: {what}, about {format_seconds(seconds / at_once)} on {_counted(at_once, 'core')}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"Search: {what}, about {format_seconds(seconds / at_once)} on {counted(at_once, 'core')}"
 
 
 def _measured(task: TrialTask, table: ExampleTable, space: SearchSpace, number: int) -> float:

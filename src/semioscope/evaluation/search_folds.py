@@ -21,6 +21,7 @@ import numpy as np
 
 from semioscope.core.errors import ConfigError, LeakageError
 from semioscope.core.files import digest, write_json
+from semioscope.core.wording import counted
 from semioscope.evaluation.examples import ExampleTable, read_examples
 from semioscope.evaluation.fold import FoldTask
 from semioscope.evaluation.levels import level_of
@@ -178,7 +179,7 @@ def search_sides(task: TrialTask, table: ExampleTable) -> tuple[list[int], list[
     if tested:
         msg = (
             f"A search must not see the events that a fold tests, but fold {fold.index} also trains or chooses on "
-            f"{tested[0]} ({len(tested)} such events). Make the folds again."
+            f"{tested[0]} ({counted(len(tested), 'such event')}). Make the folds again."
         )
         raise LeakageError(msg)
     return table.positions(learnt, only_training=True), table.positions(compared, only_training=True)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from semioscope.core.records import Region
+from semioscope.core.wording import counted
 from semioscope.features.clips import EventClips
 from semioscope.features.key import BackboneChoice, FeatureKey
 from semioscope.features.layout import clip_times
@@ -174,17 +175,17 @@ class ExtractionPlan:
             names = [
                 e.recording_id for e in self.events if e.slices is not None and e.slices.is_off_pace.any()
             ]
-            slices = (
-                "1 slice lasts longer or shorter than it should"
-                if self.num_off_pace == 1
-                else f"{self.num_off_pace} slices last longer or shorter than they should"
+            slices = counted(
+                self.num_off_pace,
+                "slice lasts longer or shorter than it should",
+                "slices last longer or shorter than they should",
             )
             said.append(
                 f"{slices} (in {shortened(names)}): frames are lacking there, or the frame rate is another one. "
                 "Nothing is filled in."
             )
         if self.num_dropped_ends:
-            events = "1 event" if self.num_dropped_ends == 1 else f"{self.num_dropped_ends} events"
+            events = counted(self.num_dropped_ends, "event")
             said.append(f"The last frames of {events} are too few for a slice and are left out.")
         by_message: dict[str, list[str]] = defaultdict(list)
         for flag in self.flags:

@@ -21,6 +21,7 @@ from pydantic import Field
 
 from semioscope.core.config import Config
 from semioscope.core.errors import ConfigError
+from semioscope.core.wording import counted
 
 Short = Literal["centre", "error"]
 
@@ -286,6 +287,7 @@ def _short_message(
     return (
         f"Every segment must hold a whole clip of {frames_per_clip} frames, but {_name(worst, names)} has "
         f"{num_frames[worst]} frames in {num_segments} segments, {per_event[worst]} of them too short "
-        f"({np.count_nonzero(per_event)} such events). Use fewer segments (--set segments.num_segments=K, "
-        "in a study grid.num_segments=[K]), leave short events out, or use a protocol with segments.short centre."
+        f"({counted(int(np.count_nonzero(per_event)), 'such event')}). Use fewer segments (--set "
+        "segments.num_segments=K, in a study grid.num_segments=[K]), leave short events out, or use a protocol with "
+        "segments.short centre."
     )

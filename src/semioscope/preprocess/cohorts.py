@@ -24,6 +24,7 @@ from semioscope.core.files import digest, sweep_temporaries, write_json
 from semioscope.core.locks import locked
 from semioscope.core.progress import Progress, QuietProgress
 from semioscope.core.records import Recording, Region
+from semioscope.core.wording import counted
 from semioscope.execution import Executor, Ledger, LocalExecutor, StageResult, Unit, run_stage
 from semioscope.preprocess.crops import CropPlan, read_crops, write_crops
 from semioscope.preprocess.pictures import PictureConfig, base_picture, view_picture
@@ -74,12 +75,14 @@ class PreprocessReport:
 
     def describe(self) -> str:
         """Return what happened, in sentences."""
-        lines = [f"{len(self.videos)} recordings in {self.folder}."]
+        lines = [f"{counted(len(self.videos), 'recording')} in {self.folder}."]
         for video in self.videos:
             if video.num_damaged or video.num_left_out:
                 lines.append(
-                    f"Recording {video.recording_id}: of {video.num_written + video.num_left_out} pictures "
-                    f"{video.num_left_out} are missing in the source and {video.num_damaged} are damaged."
+                    f"Recording {video.recording_id}: of "
+                    f"{counted(video.num_written + video.num_left_out, 'picture')} "
+                    f"{counted(video.num_left_out, 'is', 'are')} missing in the source and "
+                    f"{counted(video.num_damaged, 'is', 'are')} damaged."
                 )
         lines.extend(
             f"Recording {name} failed and was left out: {message}" for name, message in self.failures

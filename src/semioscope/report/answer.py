@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from semioscope.core.wording import join_words
 from semioscope.report.inputs import RunTables, as_float, as_list, as_mapping
 from semioscope.report.wording import (
     METRIC_NAMES,
@@ -13,7 +14,6 @@ from semioscope.report.wording import (
     difference_text,
     estimate_cell,
     interval_text,
-    join_words,
     lowered,
     percent,
     plural,

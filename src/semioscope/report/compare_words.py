@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from semioscope.core.wording import join_words
 from semioscope.report.inputs import as_float, as_list, as_mapping
 from semioscope.report.wording import (
     METRIC_NAMES,
     PERCENT_METRICS,
     count,
-    join_words,
     lowered,
     metric_value,
     number,

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from semioscope.core.errors import StoreError
 from semioscope.core.files import read_json, write_text
+from semioscope.core.wording import join_words
 from semioscope.report.inputs import as_float, as_list, as_mapping
 from semioscope.report.rendering import render
 from semioscope.report.slice_figures import series_bars_figure
@@ -17,7 +18,6 @@ from semioscope.report.slices import class_rows
 from semioscope.report.wording import (
     UNDEFINED,
     estimate_cell,
-    join_words,
     mean_text,
     plural,
 )

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from semioscope.core.wording import join_words
 from semioscope.report.inputs import as_float, as_list, as_mapping
-from semioscope.report.wording import UNDEFINED, count, join_words, number, percent, plural
+from semioscope.report.wording import UNDEFINED, count, number, percent, plural
 
 _LENGTHS = {
     "total": "Length of all videos",

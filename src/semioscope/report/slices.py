@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from semioscope.core.wording import join_words
 from semioscope.report.answer import shared_patients
 from semioscope.report.inputs import RunTables, as_float, as_list, as_mapping
 from semioscope.report.slice_counts import count_sentences, data_rows, slice_name
-from semioscope.report.wording import count, interval_text, join_words, mean_text, number, plural
+from semioscope.report.wording import count, interval_text, mean_text, number, plural
 
 FOLD_METRICS: dict[str, str] = {
     "macro_f1": "Macro F1",

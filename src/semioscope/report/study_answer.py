@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from semioscope.core.wording import join_words
 from semioscope.report.answer import Answer, Verdict, baselines_in_order
 from semioscope.report.inputs import as_float, as_list, as_mapping
 from semioscope.report.study_inputs import Cell, ProtocolScores, Study, matrix
@@ -19,7 +20,6 @@ from semioscope.report.wording import (
     count,
     difference_text,
     interval_text,
-    join_words,
     lowered,
     metric_value,
     percent,

@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from semioscope.core.wording import join_words
 from semioscope.report.answer import Answer, Verdict
 from semioscope.report.inputs import as_float, as_list, as_mapping
 from semioscope.report.study_clip_tables import ClipTable, clip_tables, is_available, median_of, row_title
 from semioscope.report.study_inputs import Study
 from semioscope.report.study_words import p_sentence, protocol_text, reach_text, spread_text
-from semioscope.report.wording import UNDEFINED, count, join_words, number, percent, plural
+from semioscope.report.wording import UNDEFINED, count, number, percent, plural
 
 _RULE = "no clip is tonic-clonic"
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from semioscope.core.wording import join_words
 from semioscope.report.inputs import as_float, as_list, as_mapping
 from semioscope.report.study_clip_tables import ClipTable, is_available, row_title
 from semioscope.report.study_inputs import ProtocolScores, Study
@@ -17,7 +18,7 @@ from semioscope.report.study_words import (
     rule_text,
     spread_text,
 )
-from semioscope.report.wording import count, join_words, number, plural
+from semioscope.report.wording import count, number, plural
 
 
 def clip_section(study: Study, table: ClipTable) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from semioscope.core.files import write_text
+from semioscope.core.wording import join_words
 from semioscope.report.examples import file_name
 from semioscope.report.inputs import as_list, as_mapping
 from semioscope.report.rendering import render
@@ -36,7 +37,7 @@ from semioscope.report.study_words import (
     segments_text,
     trainings_text,
 )
-from semioscope.report.wording import METRIC_NAMES, join_words
+from semioscope.report.wording import METRIC_NAMES
 
 _FIGURES = ("grid-*", "matrices-*", "strips-*", "protocols", "beta")
 

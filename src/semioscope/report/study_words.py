@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from semioscope.core.wording import join_words
 from semioscope.report.inputs import as_float, as_list, as_mapping
 from semioscope.report.study_inputs import Cell, ProtocolScores, Study
 from semioscope.report.wording import (
@@ -11,7 +12,6 @@ from semioscope.report.wording import (
     UNDEFINED,
     count,
     interval_text,
-    join_words,
     metric_value,
     percent,
     plural,

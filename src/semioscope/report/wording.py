@@ -188,11 +188,6 @@ def clock_text(value: object) -> str:
     return f"{sign}{minutes // 60}:{minutes % 60:02d}:{text}"
 
 
-def join_words(words: list[str]) -> str:
-    """Return ``a``, ``a and b`` or ``a, b and c``."""
-    return words[0] if len(words) == 1 else " and ".join([", ".join(words[:-1]), words[-1]]) if words else ""
-
-
 def lowered(title: str) -> str:
     """Return a title as it stands inside a sentence: a small first letter, unless the word is an abbreviation."""
     return title[:1].lower() + title[1:] if title[1:2].islower() else title

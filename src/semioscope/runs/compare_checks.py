@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semioscope.core.errors import ConfigError
+from semioscope.core.wording import counted
 from semioscope.runs.compare_sources import ComparedRun
 from semioscope.splits import FoldPlan
 
@@ -245,8 +246,7 @@ def _left_out(event_id: str, runs: Sequence[ComparedRun]) -> LeftOut:
 
 
 def _events(names: Iterable[str]) -> str:
-    number = len(set(names))
-    return "1 event is" if number == 1 else f"{number} events are"
+    return counted(len(set(names)), "event is", "events are")
 
 
 def _listed(names: Iterable[str]) -> str:

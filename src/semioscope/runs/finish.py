@@ -9,6 +9,7 @@ from typing import Any
 from semioscope.core.files import digest, write_json
 from semioscope.core.progress import format_seconds
 from semioscope.core.provenance import package_versions
+from semioscope.core.wording import counted
 from semioscope.evaluation import ExampleTable, FoldTask
 from semioscope.features import EventFeatures, load_backbone, plan_fps
 from semioscope.models import describe as describe_aggregator
@@ -64,7 +65,7 @@ class RunOutcome:
             lines.insert(
                 0, f"macro F1 per slice {f1['mean']:.3f} +- {f1['sd']:.3f} over {f1['num_folds']} folds"
             )
-        text = f"{len(self.scores['events'])} events scored out of fold: {'; '.join(lines)}."
+        text = f"{counted(len(self.scores['events']), 'event')} scored out of fold: {'; '.join(lines)}."
         baselines = ", ".join(
             f"{row['title']} {row['balanced_accuracy']['value']:.2f}"
             for row in self.scores["baselines"].values()
@@ -74,18 +75,18 @@ class RunOutcome:
             text += "\nSynthetic cohort: these scores mean nothing clinically."
         if flagged := self.scores.get("crops", {}).get("num_flagged"):
             text += (
-                f"\n{flagged} crops are in doubt, and these events kept the raw picture. Look at them: "
-                "semioscope crop sheet COHORT."
+                f"\n{counted(flagged, 'crop is', 'crops are')} in doubt, and the raw picture was kept there. Look at "
+                "them: semioscope crop sheet COHORT."
             )
         if lost := self.scores["decode"]["num_missing_clips"]:
+            lacking = "lacks frames and was" if lost == 1 else "lack frames and were"
             text += (
-                f"\n{lost} of {self.scores['decode']['num_clips']} clips lack frames and were left out. "
+                f"\n{lost} of {self.scores['decode']['num_clips']} clips {lacking} left out. "
                 "Check times and files: semioscope cohort check COHORT."
             )
         if self.num_failures:
-            text += (
-                f"\n{self.num_failures} failures, listed in {self.folder / 'failures.tsv'} and in the report."
-            )
+            failures = counted(self.num_failures, "failure")
+            text += f"\n{failures}, listed in {self.folder / 'failures.tsv'} and in the report."
         return f"{text}\nDone in {format_seconds(self.seconds)}."
 
 
@@ -194,13 +195,13 @@ def _notes(table: ExampleTable) -> list[str]:
         total = sum(view.num_missing_clips for view in holed)
         named = ", ".join(view.name for view in holed[:5])
         more = " and others" if len(holed) > 5 else ""
-        clips = "1 clip with missing frames was" if total == 1 else f"{total} clips with missing frames were"
-        views = "1 view" if len(holed) == 1 else f"{len(holed)} views"
-        notes.append(f"{clips} left out of {views}: {named}{more}.")
+        clips = counted(total, "clip with missing frames was", "clips with missing frames were")
+        notes.append(f"{clips} left out of {counted(len(holed), 'view')}: {named}{more}.")
     outside = sum(view.use == "evaluate" for view in table.views)
     if outside:
-        views = "1 view was" if outside == 1 else f"{outside} views were"
-        notes.append(f"{views} scored but not trained on (use = evaluate).")
+        notes.append(
+            f"{counted(outside, 'view was', 'views were')} scored but not trained on (use = evaluate)."
+        )
     return notes
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from semioscope.cohort import EventSelection
 from semioscope.core.errors import CohortError, ConfigError, unknown_name
 from semioscope.core.records import Event
+from semioscope.core.wording import counted, numbered
 from semioscope.evaluation import BASELINES
 from semioscope.models import AGGREGATORS
 from semioscope.networks import backbone_spec
@@ -89,12 +90,12 @@ def check_search(folds: FoldPlan, config: RunConfig) -> None:
     """
     if not config.search.num_trials or folds.selection != "inner":
         return
-    without = [str(fold.index) for fold in folds.folds if not fold.validation]
+    without = [fold.index for fold in folds.folds if not fold.validation]
     if without:
         msg = (
-            "A search compares trials on some of the training patients, but those of fold "
-            f"{', '.join(without)} cannot be divided so that every class has a patient on both sides. Use more "
-            "folds, so that more patients train, or --set search.num_trials=0 for no search."
+            f"A search compares trials on some of the training patients, but those of {numbered('fold', without)} "
+            "cannot be divided so that every class has a patient on both sides. Use more folds, so that more "
+            "patients train, or --set search.num_trials=0 for no search."
         )
         raise ConfigError(msg)
 
@@ -123,7 +124,9 @@ def check_folds_file(folds: FoldPlan, config: RunConfig, *, in_study: bool) -> l
     number = len(folds.folds)
     if config.folds.rule in RULES_WITHOUT_SELECTION or number == config.folds.num_folds:
         return []
-    return [f"The folds file has {number} folds; folds.num_folds = {config.folds.num_folds} was not used."]
+    return [
+        f"The folds file has {counted(number, 'fold')}; folds.num_folds = {config.folds.num_folds} was not used."
+    ]
 
 
 def check_lengths(config: RunConfig, clips: ClipPlan, events: Sequence[Event]) -> None:

@@ -12,6 +12,7 @@ from semioscope.core.errors import CohortError, ConfigError
 from semioscope.core.files import file_sha256
 from semioscope.core.intervals import Interval
 from semioscope.core.records import Event
+from semioscope.core.wording import counted
 from semioscope.evaluation import BASELINES
 from semioscope.features import (
     BackboneChoice,
@@ -176,8 +177,9 @@ class RunPlan:
         patients = len({event.patient_id for event in self.events})
         per_class = ", ".join(f"{count} {name}" for count, name in zip(counts, self.classes, strict=True))
         lines = [
-            f"{len(self.events)} events ({per_class}) of {patients} patients; "
-            f"{len(self.folds.folds)} folds by rule {self.folds.rule}, selection on {self.folds.selection}.",
+            f"{counted(len(self.events), 'event')} ({per_class}) of {counted(patients, 'patient')}; "
+            f"{counted(len(self.folds.folds), 'fold')} by rule {self.folds.rule}, selection on "
+            f"{self.folds.selection}.",
             f"Backbone {self.spec.name}: {_told_clips(self.clips)}. Aggregator {self.config.aggregator.name}, "
             f"{self._told_examples()}.",
         ]
@@ -189,7 +191,7 @@ class RunPlan:
         if self.config.has_slices:
             return "every slice an example"
         segments = self.config.segments
-        return f"{segments.num_segments} segments, gamma {segments.gamma:g}"
+        return f"{counted(segments.num_segments, 'segment')}, gamma {segments.gamma:g}"
 
 
 def plan_run(
@@ -247,7 +249,7 @@ def plan_run(
     lost = lost_views(cohort_folder)
     if lost:
         notes.append(
-            f"{len(lost)} view{'s' if len(lost) > 1 else ''} could not be imported and took no part "
+            f"{counted(len(lost), 'view')} could not be imported and took no part "
             f"({', '.join(lost)}): files are missing or damaged; failures.tsv of the cohort says which."
         )
     notes += [f"At the import of the features: {warning}" for warning in import_warnings(cohort_folder)]

@@ -215,8 +215,8 @@ def _remarks(extraction: ExtractionPlan, crops: Sequence[CropPlan]) -> list[str]
 
 def _lost_notes(table: ExampleTable) -> list[str]:
     return [
-        f"{view.num_missing_clips} of {view.num_clips + view.num_missing_clips} slices of {view.recording_id} lack "
-        "frames and were left out."
+        f"{view.num_missing_clips} of {view.num_clips + view.num_missing_clips} slices of {view.recording_id} "
+        f"{'lacks frames and was' if view.num_missing_clips == 1 else 'lack frames and were'} left out."
         for view in table.views
         if view.num_missing_clips
     ]

@@ -10,6 +10,7 @@ import numpy as np
 
 from semioscope.cohort import summarise
 from semioscope.core.formats import SCHEMA_VERSION
+from semioscope.core.wording import counted
 from semioscope.evaluation import BASELINES
 from semioscope.plans import SlicePlan
 from semioscope.recipes import is_extended
@@ -81,7 +82,7 @@ def _content(
     notes = [*plan.notes, *facts.get("notes", ())]
     if missing:
         notes.append(
-            f"{len(missing)} events could not be scored: {', '.join(missing[:8])}. See the failures."
+            f"{counted(len(missing), 'event')} could not be scored: {', '.join(missing[:8])}. See the failures."
         )
     content: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from semioscope.core.records import Event
+from semioscope.core.wording import join_words
 from semioscope.evaluation import ViewExample
 from semioscope.plans import SlicePlan, slices_of
 
@@ -100,12 +101,12 @@ def undefined_scores(folds: Sequence[Mapping[str, Any]]) -> list[str]:
         if absent:
             lost = [title for name, title in _NAMES.items() if math.isnan(fold[name])]
             notes.append(
-                f"Fold {fold['fold']} tests no slice of {', '.join(absent)}, so its {', '.join(lost)} are undefined; "
-                "the means leave such folds out."
+                f"Fold {fold['fold']} tests no slice of {join_words(absent)}, so its {join_words(lost)} are "
+                "undefined; the means leave such folds out."
             )
         elif silent:
             notes.append(
-                f"In fold {fold['fold']} no slice was called {', '.join(silent)}, so macro precision is undefined "
+                f"In fold {fold['fold']} no slice was called {join_words(silent)}, so macro precision is undefined "
                 "there; its mean leaves such folds out."
             )
     return notes

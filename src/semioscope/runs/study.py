@@ -10,6 +10,7 @@ from typing import Any
 from semioscope.core.errors import StoreError, WeightsError
 from semioscope.core.files import read_json, write_json
 from semioscope.core.progress import Progress, format_seconds
+from semioscope.core.wording import counted
 from semioscope.evaluation import (
     ExampleTable,
     FoldGroup,
@@ -55,7 +56,8 @@ class StudyOutcome:
             lines.append("Synthetic cohort: these scores mean nothing clinically.")
         if self.num_failures:
             lines.append(
-                f"{self.num_failures} failures, listed in {self.folder / 'failures.tsv'} and in the report."
+                f"{counted(self.num_failures, 'failure')}, listed in {self.folder / 'failures.tsv'} and in the "
+                "report."
             )
         lines.append(f"Done in {format_seconds(self.seconds)}.")
         return "\n".join(lines)

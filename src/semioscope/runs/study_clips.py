@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from semioscope.core.intervals import Interval
+from semioscope.core.wording import counted
 from semioscope.evaluation import (
     ClipFoldTask,
     ClipTable,
@@ -137,10 +138,9 @@ def clip_training_name(protocol: str, backbone: str, fold: int) -> str:
 def told_left_out(found: Sequence[Failure], taking_part: Set[str]) -> str:
     """Return which views give the yardstick no clip, and the events that go with them, having no other view."""
     first = found[0]
-    views = "1 view takes" if len(found) == 1 else f"{len(found)} views take"
     told = (
-        f"{views} no part in the classifier of clips (such as {first.recording_id} of event {first.event_id}: "
-        f"{first.message})"
+        f"{counted(len(found), 'view takes', 'views take')} no part in the classifier of clips (such as "
+        f"{first.recording_id} of event {first.event_id}: {first.message})"
     )
     gone = sorted({failure.event_id for failure in found} - taking_part)
     if not gone:

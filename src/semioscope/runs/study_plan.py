@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from semioscope.core.errors import ConfigError, unknown_name
+from semioscope.core.wording import counted
 from semioscope.recipes import PROTOCOLS, GridConfig, RunConfig, protocol_settings, updated
 from semioscope.runs.plan_checks import check_names
 from semioscope.runs.planning import RunPlan, plan_run
@@ -78,8 +79,8 @@ class StudyPlan:
         first = self.any_plan
         lines = first.describe().splitlines()[:1]
         lines.append(
-            f"{len(self.cells)} configurations, each under {_listed(self.protocols)}: "
-            f"{self.num_trainings} trainings of {self.config.training.epochs} epochs."
+            f"{counted(len(self.cells), 'configuration')}, each under {_listed(self.protocols)}: "
+            f"{counted(self.num_trainings, 'training')} of {counted(self.config.training.epochs, 'epoch')}."
         )
         lines.append(
             f"Clips: one every {self.config.clips.stride} frames at {self.config.clips.fps:g} frames per second; "
@@ -88,7 +89,8 @@ class StudyPlan:
         for protocol in self.protocols:
             folds = self.folds_of(protocol).folds
             lines.append(
-                f"{protocol}: {len(folds.folds)} folds by rule {folds.rule}, selection on {folds.selection}."
+                f"{protocol}: {counted(len(folds.folds), 'fold')} by rule {folds.rule}, selection on "
+                f"{folds.selection}."
             )
         lines += [f"Left out: {count} ({reason})." for reason, count in first.selection.reasons.items()]
         lines += [f"Note: {note}" for note in self.notes()]

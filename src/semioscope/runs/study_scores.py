@@ -11,6 +11,7 @@ import numpy as np
 
 from semioscope.core.formats import STUDY_PREDICTIONS
 from semioscope.core.tables import write_table
+from semioscope.core.wording import counted
 from semioscope.evaluation import BASELINES
 from semioscope.plans import beta_density
 from semioscope.runs.results import (
@@ -117,9 +118,10 @@ def _lacking(results: StudyResults, protocols: Mapping[str, Any]) -> list[str]:
             absent = len(results.plan.cells) - len(part["cells"])
             fewest = min((cell["num_events"] for cell in lacking), default=wanted)
             notes.append(
-                f"{protocol}: {len(lacking)} settings have no score for some of the {wanted} events (the fewest: "
-                f"{fewest}) and {absent} have none at all, as a fold could not be trained or a view gave no example. "
-                "Settings are compared on the events that both have; see the failures."
+                f"{protocol}: {counted(len(lacking), 'setting has', 'settings have')} no score for some of "
+                f"the {wanted} events (the fewest: {fewest}) and {counted(absent, 'has', 'have')} none at all, as a "
+                "fold could not be trained or a view gave no example. Settings are compared on the events that both "
+                "have; see the failures."
             )
     return notes
 

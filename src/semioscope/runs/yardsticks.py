@@ -13,6 +13,7 @@ import numpy as np
 from semioscope.cohort import Cohort
 from semioscope.core.errors import SemioscopeError
 from semioscope.core.records import Event
+from semioscope.core.wording import counted
 from semioscope.features import EventFeatures, ExtractionPlan
 from semioscope.networks import FEATURE_NAMES, band_limit
 from semioscope.networks.motion import CLIP_SECONDS, CONVULSION_HZ, MIN_FRAMES
@@ -80,8 +81,7 @@ def yardstick_notes(groups: Sequence[YardstickGroup]) -> list[str]:
     notes = []
     for group in groups:
         names = sorted({view.recording_id for event in group.events for view in event.views})
-        number = "1 recording" if len(names) == 1 else f"{len(names)} recordings"
-        which = "" if len(groups) == 1 else f" ({number}, such as {names[0]})"
+        which = "" if len(groups) == 1 else f" ({counted(len(names), 'recording')}, such as {names[0]})"
         if not group.has_band_power:
             notes.append(
                 f"At {group.clips.fps:g} frames per second 2-6 Hz cannot be seen, so there is no band power{which}."
@@ -96,7 +96,7 @@ def short_notes(events: Sequence[Event]) -> list[str]:
     short = [event for event in events if all(view.duration_seconds < CLIP_SECONDS for view in event.views)]
     if not short:
         return []
-    number = "1 event lasts" if len(short) == 1 else f"{len(short)} events last"
+    number = counted(len(short), "event lasts", "events last")
     return [
         f"{number} less than {CLIP_SECONDS:g} s: the yardsticks of movement give such the class frequencies."
     ]

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from semioscope.core.randomness import stream
+from semioscope.core.wording import counted
 from semioscope.scoring.classification import Metric
 from semioscope.scoring.confusion import Threshold, predict_classes
 from semioscope.scoring.undefined import undefined
@@ -201,5 +202,4 @@ def _few(num_patients: int, *, is_exact: bool) -> str:
     smallest = 2 / 2**num_patients
     if not is_exact or smallest <= 0.05:
         return ""
-    whom = "1 patient" if num_patients == 1 else f"{num_patients} patients"
-    return f"The two differ for {whom} only, so p cannot be below {smallest:.3g}."
+    return f"The two differ for {counted(num_patients, 'patient')} only, so p cannot be below {smallest:.3g}."

@@ -11,6 +11,7 @@ from semioscope.core.errors import ConfigError, StoreError, unknown_name
 from semioscope.core.files import read_json, write_json
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.core.records import Event
+from semioscope.core.wording import counted
 from semioscope.splits.leakage import check_leakage, listed
 from semioscope.splits.records import (
     PATIENT_RULES,
@@ -246,6 +247,6 @@ def _check_events(path: Path, record: _PlanRecord, patient_of: dict[str, str]) -
         msg = (
             f"{path.name} and the cohort must agree on whose events these are, but {name} is of patient "
             f"{record.patient_of[name]} in the file and of {patient_of[name]} in the cohort "
-            f"({len(moved)} such events). {remedy}"
+            f"({counted(len(moved), 'such event')}). {remedy}"
         )
         raise ConfigError(msg)

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int
 from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.core.randomness import stream
 from semioscope.core.records import Event
+from semioscope.core.wording import join_words
 from semioscope.splits.balance import partition
 from semioscope.splits.leakage import check_leakage
 from semioscope.splits.records import (
@@ -151,7 +152,7 @@ def _require_classes(
     if absent:
         msg = (
             f"Every training fold must have events of all {num_classes} classes, but fold {index} of the "
-            f"{rule} rule has none to train on of class {', '.join(absent)}. Use another number of folds "
+            f"{rule} rule has none to train on of class {join_words(absent)}. Use another number of folds "
             "(--set folds.num_folds=K), --set folds.rule=leave-one-patient-out (in a study with grid.protocols=[]), "
             "or another --seed."
         )

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from semioscope.core.errors import CohortError, ConfigError
+from semioscope.core.wording import counted, join_words
 
 
 def own_classes(number: Int[np.ndarray, "num_patients num_classes"]) -> tuple[int, ...]:
@@ -58,18 +59,19 @@ def patient_classes(
         CohortError: If a patient has no event of such a class.
     """
     own = own_classes(number)
-    counted = number[:, list(own)]
-    without = np.flatnonzero(counted.sum(axis=1) == 0)
+    of_own = number[:, list(own)]
+    without = np.flatnonzero(of_own.sum(axis=1) == 0)
     if without.size:
         first = int(without[0])
-        follows = ", ".join(str(index) for index in np.flatnonzero(number[first]).tolist())
+        follows = join_words([str(index) for index in np.flatnonzero(number[first]).tolist()])
         msg = (
             f"Rule patients-per-class deals patients by the class of their seizures, but patient "
             f"{patient_ids[first]} has events of class {follows} only, which goes with the patients of the others "
-            f"({without.size} such patients). Leave their events out (use = no), or use --set folds.rule=patient."
+            f"({counted(without.size, 'such patient')}). Leave their events out (use = no), or use --set "
+            "folds.rule=patient."
         )
         raise CohortError(msg)
-    class_of: Int[np.ndarray, " num_patients"] = np.array(own)[counted.argmax(axis=1)]
+    class_of: Int[np.ndarray, " num_patients"] = np.array(own)[of_own.argmax(axis=1)]
     return class_of
 
 
@@ -100,7 +102,8 @@ def places_of(
         ) + ", or --set folds.rule=patient."
         msg = (
             f"folds.patients_per_class must be below the number of patients of every class, so that some are left to "
-            f"train on, got {patients_per_class} and {num_patients} patients of class {class_index}. {remedy}"
+            f"train on, got {patients_per_class} and {counted(num_patients, 'patient')} of class {class_index}. "
+            f"{remedy}"
         )
         raise ConfigError(msg)
     if num_folds * patients_per_class < num_patients:

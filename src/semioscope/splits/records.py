@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from semioscope.core.config import Config
+from semioscope.core.wording import counted, numbered
 
 FoldRule = Literal["patient", "patients-per-class", "leave-one-patient-out", "seizure", "released"]
 SelectionRule = Literal["inner", "test", "none"]
@@ -98,7 +99,7 @@ UNSPLIT = (
 
 def unsplit_note(folds: Sequence[int], reason: str = UNSPLIT) -> str:
     """Return the sentence about folds that should choose on training patients and cannot."""
-    return f"Fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}: {reason}"
+    return f"{numbered('Fold', folds)}: {reason}"
 
 
 REPEATED = (
@@ -113,4 +114,4 @@ def repeated_note(folds: Sequence[Fold], patient_of: Mapping[str, str]) -> str |
     repeated = {patient_of[name] for name, number in tested.items() if number > 1}
     if not repeated:
         return None
-    return f"{len(repeated)} patient{'s are' if len(repeated) > 1 else ' is'} {REPEATED}"
+    return f"{counted(len(repeated), 'patient is', 'patients are')} {REPEATED}"

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from semioscope.core.errors import CohortError, ConfigError
 from semioscope.core.randomness import stream
 from semioscope.core.records import Event
+from semioscope.core.wording import counted
 from semioscope.splits.balance import deal_by_duration, partition
 from semioscope.splits.places import own_classes, patient_classes, places_of
 from semioscope.splits.records import FoldConfig
@@ -69,9 +70,14 @@ def fold_events(events: Sequence[Event], *, num_classes: int) -> FoldEvents:
             kept[event.event_id] = event
     notes = []
     if num_unused:
-        notes.append(_left_out(num_unused, "all its views have use = no", "all their views have use = no"))
+        whose = "its" if num_unused == 1 else "their"
+        notes.append(
+            f"{counted(num_unused, 'event is', 'events are')} in no fold: all {whose} views have use = no."
+        )
     if num_unlabelled:
-        notes.append(_left_out(num_unlabelled, "no class under this task", "no class under this task"))
+        notes.append(
+            f"{counted(num_unlabelled, 'event is', 'events are')} in no fold: no class under this task."
+        )
     if not kept:
         msg = (
             "Folds need events with a class and with a view to use, got none "
@@ -236,14 +242,6 @@ def _require_events(table: FoldEvents, config: FoldConfig, *, num_classes: int) 
                 "merge classes in the task."
             )
             raise CohortError(msg)
-
-
-def _left_out(number: int, why_one: str, why_many: str) -> str:
-    return (
-        f"1 event is in no fold: {why_one}."
-        if number == 1
-        else f"{number} events are in no fold: {why_many}."
-    )
 
 
 def _used_duration(event: Event) -> float:

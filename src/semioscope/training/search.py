@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from semioscope.core.errors import ConfigError, LeakageError
+from semioscope.core.wording import counted
 from semioscope.models import AggregatorConfig
 from semioscope.training.loop import LostLossError, fit
 from semioscope.training.samplers import ExamplePlan
@@ -63,7 +64,7 @@ class SearchData:
         if both:
             msg = (
                 f"A search compares trials on patients that they have not learnt from, but {both[0]} is on both "
-                f"sides ({len(both)} such patients). Split by patient."
+                f"sides ({counted(len(both), 'such patient')}). Split by patient."
             )
             raise LeakageError(msg)
         if not (self.train.num_examples and self.validation.num_examples):

@@ -247,7 +247,7 @@ def test_a_tested_event_is_refused(tmp_path: Path, side: str) -> None:
     leaky = replace(fold, **{side: (*getattr(fold, side), name)})
     task = replace(task, of=replace(task.of, fold=leaky))
     with pytest.raises(
-        LeakageError, match=rf"but fold 0 also trains or chooses on {name} \(1 such events\)\. Make"
+        LeakageError, match=rf"but fold 0 also trains or chooses on {name} \(1 such event\)\. Make"
     ):
         run_search_trial(task)
 

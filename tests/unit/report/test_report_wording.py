@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import semioscope.report.wording as wording
+from semioscope.core.wording import join_words
 from semioscope.report.answer import baselines_in_order, shared_patients
 from semioscope.report.examples import file_name, groups
 from semioscope.report.inputs import as_float, class_name, read_rows
@@ -92,7 +93,7 @@ def test_clock_times_say_the_seconds(seconds):
 
 
 def test_words_are_joined():
-    assert [wording.join_words(list(words)) for words in ("", "a", "ab", "abc")] == [
+    assert [join_words(list(words)) for words in ("", "a", "ab", "abc")] == [
         "",
         "a",
         "a and b",

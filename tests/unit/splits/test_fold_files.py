@@ -293,7 +293,7 @@ def test_an_empty_inner_split_is_told(tmp_path):
     path = edited(tmp_path / "f.json", empty)
     plan = read_folds(path, events=EVENTS)
     reason = "the folds file lists no validation events, so nothing is chosen there and the epochs are fixed."
-    assert plan.notes == (*made().notes, f"Folds 0, 2: {reason}")
+    assert plan.notes == (*made().notes, f"Folds 0 and 2: {reason}")
     write_folds(plan, path)
     assert read_folds(path, events=EVENTS) == plan
 

@@ -11,6 +11,7 @@ from made_up_events import event, event_rows, events_from, random_cohort
 from pydantic import ValidationError
 
 from semioscope.core.errors import CohortError, ConfigError
+from semioscope.core.wording import numbered
 from semioscope.splits import (
     FOLD_RULES,
     PATIENT_RULES,
@@ -93,8 +94,8 @@ def test_inner_split_is_left_out_only_where_no_split_exists(rows, seed):
             left = set().union(*(c for c, s in zip(classes, side, strict=True) if s))
             right = set().union(*(c for c, s in zip(classes, side, strict=True) if not s))
             assert not left == right == {0, 1}
-    unsplit = [str(fold.index) for fold in plan.folds if not fold.validation]
-    assert any("no inner split" in note and ", ".join(unsplit) in note for note in plan.notes) == bool(
+    unsplit = [fold.index for fold in plan.folds if not fold.validation]
+    assert any("no inner split" in note and numbered("Fold", unsplit) in note for note in plan.notes) == bool(
         unsplit
     )
 

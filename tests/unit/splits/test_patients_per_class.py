@@ -148,7 +148,7 @@ def test_a_patient_with_parts_only_is_refused():
     events = [*ward(6, 6, parts=True), event("alone", "p999", 2)]
     with pytest.raises(
         CohortError,
-        match=r"but patient p999 has events of class 2 only, .* \(1 such patients\)\. Leave their",
+        match=r"but patient p999 has events of class 2 only, .* \(1 such patient\)\. Leave their",
     ):
         plan_of(events, num_folds=3, num_classes=3)
 

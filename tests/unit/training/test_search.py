@@ -230,7 +230,7 @@ def test_a_trial_whose_loss_is_lost_is_a_failure_and_other_faults_are_errors():
 
 
 def test_no_patient_is_on_both_sides():
-    with pytest.raises(LeakageError, match=r"but p3 is on both sides \(1 such patients\)\. Split by patient"):
+    with pytest.raises(LeakageError, match=r"but p3 is on both sides \(1 such patient\)\. Split by patient"):
         material(validation_patients=frozenset({"p3", "p4"}))
     nothing = examples().subset(np.zeros(30, bool))
     with pytest.raises(
