@@ -1,5 +1,13 @@
 """Scores of predictions, how sure they are, calibration, and tests between models and annotators."""
 
+from semioscope.scoring.averages import (
+    AVERAGES,
+    OF_A_CLASS,
+    TableAverages,
+    against_rest,
+    always_largest,
+    averages_of_table,
+)
 from semioscope.scoring.bands import CurveBand, bootstrap_curve
 from semioscope.scoring.calibration import (
     BrierSplit,
@@ -48,7 +56,9 @@ from semioscope.scoring.tests import (
 from semioscope.scoring.undefined import UndefinedScoreWarning
 
 __all__ = [
+    "AVERAGES",
     "METRICS",
+    "OF_A_CLASS",
     "Bonferroni",
     "BrierSplit",
     "Calibration",
@@ -66,9 +76,13 @@ __all__ = [
     "RowTest",
     "RowTests",
     "SeizureClipScores",
+    "TableAverages",
     "UndefinedScoreWarning",
     "WindowScores",
+    "against_rest",
+    "always_largest",
     "average_windows",
+    "averages_of_table",
     "bonferroni",
     "bootstrap_curve",
     "bootstrap_patients",
