@@ -20,6 +20,7 @@ from semioscope.recipes.karacsony import (
     karacsony_2022_b,
     karacsony_2022_b05,
 )
+from semioscope.recipes.pretraining import PRETRAIN_RECIPES, PretrainingRunConfig, make_pretraining_config
 from semioscope.recipes.published import PUBLISHED, published_values
 from semioscope.recipes.registry import (
     OWN_PROTOCOLS,
@@ -36,6 +37,7 @@ from semioscope.recipes.registry import (
 __all__ = [
     "CLASSIFIERS",
     "OWN_PROTOCOLS",
+    "PRETRAIN_RECIPES",
     "PROTOCOLS",
     "PUBLISHED",
     "RECIPES",
@@ -46,6 +48,7 @@ __all__ = [
     "EventsConfig",
     "ExamplesConfig",
     "GridConfig",
+    "PretrainingRunConfig",
     "ReportConfig",
     "RunConfig",
     "SeriesRow",
@@ -62,6 +65,7 @@ __all__ = [
     "karacsony_2022_b",
     "karacsony_2022_b05",
     "make_config",
+    "make_pretraining_config",
     "protocol_settings",
     "published_values",
     "read_config",

@@ -3,13 +3,17 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from semioscope.core.config import Config
 from semioscope.core.errors import ConfigError, nearest_names
 from semioscope.recipes.config import RunConfig
+
+Whole = TypeVar("Whole", bound=Config)
+"""The configuration of one kind of run, with all its sections."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -24,7 +28,7 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver(_BOOL, re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 
 
-def updated(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
+def updated(config: Whole, changes: Mapping[str, Any]) -> Whole:
     """Return the configuration with some nested values changed, checked anew.
 
     Args:
@@ -34,11 +38,12 @@ def updated(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     Raises:
         ConfigError: If a key is unknown or a value not valid.
     """
-    _refuse_unknown_keys(changes, RunConfig, "")
-    return _checked(_merged(_plain(config), changes))
+    kind = type(config)
+    _refuse_unknown_keys(changes, kind, "", kind)
+    return _checked(_merged(_plain(config), changes), kind)
 
 
-def apply_overrides(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
+def apply_overrides(config: Whole, overrides: Sequence[str]) -> Whole:
     """Return the configuration with ``key=value`` overrides applied, in their order.
 
     Values are YAML: ``segments.gamma=.inf``, ``backbone.name=motion``, ``baselines=[majority, duration]``.
@@ -89,14 +94,32 @@ def _nested(override: str) -> dict[str, Any]:
     return found
 
 
-def dump_config(config: RunConfig) -> str:
-    """Return the configuration as YAML, every setting in the order of the sections."""
+def dump_config(config: Config, *, command: str = "run") -> str:
+    """Return the configuration as YAML, every setting in the order of the sections.
+
+    Args:
+        config: The configuration.
+        command: What runs it, for the first line.
+    """
     text: str = yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True, width=100)
-    return f"# Run again with: semioscope run THIS_FILE --cohort DIR --out RUN\n{text}"
+    return f"# Run again with: semioscope {command} THIS_FILE --cohort DIR --out RUN\n{text}"
 
 
 def read_config(path: Path) -> RunConfig:
-    """Read a configuration that ``dump_config`` or a person wrote.
+    """Read the configuration of a run that ``dump_config`` or a person wrote.
+
+    Raises:
+        ConfigError: As :func:`read_settings`.
+    """
+    return read_settings(path, RunConfig)
+
+
+def read_settings(path: Path, kind: type[Whole]) -> Whole:
+    """Read a configuration of any kind that ``dump_config`` or a person wrote.
+
+    Args:
+        path: The file.
+        kind: Which kind, such as ``RunConfig``.
 
     Raises:
         ConfigError: If the file is absent, not YAML, or holds an unknown key or a bad value.
@@ -112,11 +135,11 @@ def read_config(path: Path) -> RunConfig:
     if not isinstance(content, dict):
         msg = f"{path} must hold the settings of a run as key: value lines, got {type(content).__name__}."
         raise ConfigError(msg)
-    _refuse_unknown_keys(content, RunConfig, "")
-    return _checked(content)
+    _refuse_unknown_keys(content, kind, "", kind)
+    return _checked(content, kind)
 
 
-def _plain(config: RunConfig) -> dict[str, Any]:
+def _plain(config: Config) -> dict[str, Any]:
     plain = config.model_dump(mode="python")
     made: dict[str, Any] = _without_tuples(plain)
     return made
@@ -143,17 +166,19 @@ def _is_whole_task(key: str, value: Mapping[str, Any]) -> bool:
     return key == "task" and {"name", "column", "classes"} <= set(value)
 
 
-def _refuse_unknown_keys(content: Mapping[str, Any], section: type[BaseModel], prefix: str) -> None:
+def _refuse_unknown_keys(
+    content: Mapping[str, Any], section: type[BaseModel], prefix: str, kind: type[BaseModel]
+) -> None:
     for key, value in content.items():
         if key not in section.model_fields:
-            raise ConfigError(_unknown_key(f"{prefix}{key}", section, prefix))
+            raise ConfigError(_unknown_key(f"{prefix}{key}", section, prefix, kind))
         inner = _section_of(section.model_fields[key].annotation)
         if inner is not None and isinstance(value, Mapping):
-            _refuse_unknown_keys(value, inner, f"{prefix}{key}.")
+            _refuse_unknown_keys(value, inner, f"{prefix}{key}.", kind)
 
 
-def _unknown_key(key: str, section: type[BaseModel], prefix: str) -> str:
-    everywhere = all_keys(RunConfig)
+def _unknown_key(key: str, section: type[BaseModel], prefix: str, kind: type[BaseModel]) -> str:
+    everywhere = all_keys(kind)
     last = key.rsplit(".", 1)[-1]
     near = [f"{prefix}{name}" for name in nearest_names(last, section.model_fields)]
     near += [name for name in everywhere if name.rsplit(".", 1)[-1] == last]
@@ -213,9 +238,9 @@ def _must(kind: str, message: str) -> str:
     return _MUST.get(kind, plain)
 
 
-def _checked(content: Mapping[str, Any]) -> RunConfig:
+def _checked(content: Mapping[str, Any], kind: type[Whole]) -> Whole:
     try:
-        return RunConfig.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as err:
         lines = []
         for problem in err.errors():

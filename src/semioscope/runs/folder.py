@@ -3,17 +3,19 @@
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from semioscope.core.config import Config
 from semioscope.core.errors import ConfigError, StoreError
 from semioscope.core.files import read_json, sweep_temporaries, write_json, write_text
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.core.locks import locked
 from semioscope.core.provenance import provenance
-from semioscope.recipes import RunConfig, dump_config, read_config
+from semioscope.recipes import RunConfig, dump_config
+from semioscope.recipes.edit import read_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +89,46 @@ def open_run(path: Path, config: RunConfig, *, cohort_hash: str, folds_digest: s
         ConfigError: If the folder holds a run with other settings, or of another or changed cohort.
         StoreError: If the folder holds other things, or cannot be written.
     """
+    changed = {
+        "cohort_hash": f"The tables of the cohort changed since the run in {path} began. "
+        "Choose another --out; features that are still valid are used again.",
+        "folds": f"The run in {path} began with other folds. Choose another --out.",
+    }
+    request = {"cohort_hash": cohort_hash, "folds": folds_digest}
+    return open_folder(path, config, request, changed=changed)
+
+
+def open_folder(
+    path: Path,
+    config: Config,
+    request: Mapping[str, Any],
+    *,
+    changed: Mapping[str, str],
+    command: str = "run",
+) -> RunFolder:
+    """Make the folder of a run of any kind, or go on in one that was made by the same command.
+
+    Args:
+        path: The folder; new, empty, or of the same run.
+        config: Settings of the run.
+        request: What else it depends on, by key.
+        changed: What to say where that of a key is another one than before; keys without a sentence may change.
+        command: What runs the configuration.
+
+    Raises:
+        ConfigError: If the folder holds a run of another kind, with other settings or another request.
+        StoreError: If the folder holds other things, or cannot be written.
+    """
     folder = RunFolder(path=path)
     refuse_foreign(folder)
     if folder.config.exists():
-        _same_run(folder, config, cohort_hash=cohort_hash, folds_digest=folds_digest)
-    request = {"schema_version": SCHEMA_VERSION, "cohort_hash": cohort_hash, "folds": folds_digest}
-    write_json(folder.request, request)
-    write_text(folder.config, dump_config(config))
+        _same_run(folder, config)
+        before = read_json(folder.request) if folder.request.exists() else request
+        for key, message in changed.items():
+            if before.get(key) != request[key]:
+                raise ConfigError(message)
+    write_json(folder.request, {"schema_version": SCHEMA_VERSION, **request})
+    write_text(folder.config, dump_config(config, command=command))
     sweep_temporaries(path)
     write_json(path / "provenance.json", provenance())
     return folder
@@ -115,8 +150,15 @@ def refuse_foreign(folder: RunFolder) -> None:
         raise StoreError(msg)
 
 
-def _same_run(folder: RunFolder, config: RunConfig, *, cohort_hash: str, folds_digest: str) -> None:
-    before = read_config(folder.config)
+def _same_run(folder: RunFolder, config: Config) -> None:
+    try:
+        before = read_settings(folder.config, type(config))
+    except ConfigError as err:
+        msg = (
+            f"{folder.path} holds a run of another kind, or settings that cannot be read: {err} "
+            "Choose another --out, or delete the folder to run anew."
+        )
+        raise ConfigError(msg) from err
     if before != config:
         old, new = _flat(before.model_dump(mode="json")), _flat(config.model_dump(mode="json"))
         changed = [
@@ -126,18 +168,6 @@ def _same_run(folder: RunFolder, config: RunConfig, *, cohort_hash: str, folds_d
             f"{folder.path} holds a run with other settings ({'; '.join(changed[:5])}). "
             "Choose another --out, or delete the folder to run anew."
         )
-        raise ConfigError(msg)
-    if not folder.request.exists():
-        return
-    request = read_json(folder.request)
-    if request.get("cohort_hash") != cohort_hash:
-        msg = (
-            f"The tables of the cohort changed since the run in {folder.path} began. "
-            "Choose another --out; features that are still valid are used again."
-        )
-        raise ConfigError(msg)
-    if request.get("folds") != folds_digest:
-        msg = f"The run in {folder.path} began with other folds. Choose another --out."
         raise ConfigError(msg)
 
 
