@@ -5,7 +5,8 @@ from semioscope.video.depth import Pairing, missing_share, pair_streams
 from semioscope.video.depth_check import DepthCheck, check_depth
 from semioscope.video.encode import CODECS, CodecSpec, VideoWriter, available_codecs
 from semioscope.video.fingerprint import fingerprint
-from semioscope.video.gray16 import GRAY16_KINDS, Gray16Kind, Gray16Reader, open_gray16
+from semioscope.video.gray16 import GRAY16_KINDS, Gray16Kind, Gray16Reader, is_gray16, open_gray16
+from semioscope.video.gray_check import FramesCheck, check_gray16
 from semioscope.video.grey import GREY_WINDOWS, GreyRule, GreyWindow, grey_window, to_8bit
 from semioscope.video.index import PacketIndex, index_packets
 from semioscope.video.paired import PairedFrame, PairedFrames, PairedStreams, open_paired
@@ -23,6 +24,7 @@ __all__ = [
     "DepthCheck",
     "Frame",
     "FrameReader",
+    "FramesCheck",
     "Gray16Kind",
     "Gray16Reader",
     "GreyRule",
@@ -39,9 +41,11 @@ __all__ = [
     "VideoWriter",
     "available_codecs",
     "check_depth",
+    "check_gray16",
     "fingerprint",
     "grey_window",
     "index_packets",
+    "is_gray16",
     "is_parts_list",
     "missing_share",
     "open_gray16",

@@ -28,6 +28,7 @@ class ArrayFile:
     duration_seconds: float
     num_lacking: int = 0
     tick_seconds: float = TICK_SECONDS
+    codec: str = "npy"
 
     def stored(self, index: int) -> StoredFrame:
         """Return one frame, copied from the disk."""
@@ -36,6 +37,11 @@ class ArrayFile:
 
     def close(self) -> None:
         """The mapping ends with the last reference to it."""
+
+
+def is_array(path: Path) -> bool:
+    """Return whether a path names an array, by its ending ``.npy``."""
+    return path.suffix.casefold() == SUFFIX and not path.is_dir()
 
 
 def open_array(path: Path, interval: Interval | None = None) -> ArrayFile:
@@ -48,7 +54,7 @@ def open_array(path: Path, interval: Interval | None = None) -> ArrayFile:
     Raises:
         VideoError: If it is not an array of uint16 of the shape (frames, height, width), or has no times.
     """
-    check_file(path)
+    check_file(path, "a NumPy array")
     try:
         frames: np.ndarray = np.lib.format.open_memmap(path, mode="r")
     except Exception as err:

@@ -74,8 +74,12 @@ def as_video_error(path: Path, doing: str) -> Iterator[None]:
         raise VideoError(msg) from err
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, what: str = "a video") -> None:
     """Check that a path is a file with content that may be read, before any decoder touches it.
+
+    Args:
+        path: The file.
+        what: What it should be, for the message.
 
     Raises:
         VideoError: If it is absent, a folder, a pipe, empty, or may not be read.
@@ -85,17 +89,20 @@ def check_file(path: Path) -> None:
     except (FileNotFoundError, NotADirectoryError) as err:
         link = " (a link whose target is gone)" if path.is_symlink() else ""
         msg = (
-            f"{path.name} must be a video file, but it does not exist{link}. Correct the path, or bring the file "
+            f"{path.name} must be {what} file, but it does not exist{link}. Correct the path, or bring the file "
             "back."
         )
         raise VideoError(msg) from err
     except PermissionError as err:
         raise VideoError(_no_permission(path)) from err
     except (OSError, ValueError) as err:
-        msg = f"{path.name[:80]!r} must be the path of a video file: {err}. Correct the path."
+        msg = f"{path.name[:80]!r} must be the path of {what} file: {err}. Correct the path."
         raise VideoError(msg) from err
     if stat.S_ISDIR(facts.st_mode):
-        msg = f"{path.name} must be a video file, but it is a folder. Name a file inside it."
+        msg = (
+            f"{path.name} must be {what} file, but it is a folder. Name a file inside it; a folder of 16-bit "
+            "pictures is read as raw infrared or depth only."
+        )
         raise VideoError(msg)
     if not stat.S_ISREG(facts.st_mode):
         msg = f"{path.name} must be a plain file, but is a pipe or a device. Save the stream to a file first."
@@ -103,7 +110,7 @@ def check_file(path: Path) -> None:
     if not os.access(path, os.R_OK):
         raise VideoError(_no_permission(path))
     if facts.st_size == 0:
-        msg = f"{path.name} must be a video, but it is empty (0 bytes). Copy it again from the source."
+        msg = f"{path.name} must be {what}, but it is empty (0 bytes). Copy it again from the source."
         raise VideoError(msg)
 
 
@@ -116,6 +123,9 @@ def open_video(path: Path) -> OpenVideo:
         VideoError: If the file is not a video.
     """
     check_file(path)
+    if path.suffix.casefold() == ".npy":
+        msg = f"{path.name} must be a video file, but it is an array. Arrays are read as raw infrared or depth only."
+        raise VideoError(msg)
     with as_video_error(path, "opening"):
         container = av.open(f"file:{path}", mode="r", options=dict(_OPTIONS), metadata_errors="replace")
     try:

@@ -118,10 +118,10 @@ class FrameReader:
         try:
             with as_video_error(path, "probing"):
                 self.info: VideoInfo = probe_stream(self._stream)
-            if pixel_format == "gray16le" and not self.info.pixel_format.startswith("gray16"):
+            if pixel_format == "gray16le" and not self.info.is_gray16:
                 msg = (
-                    f"{path.name} must hold 16-bit gray pictures (gray16le), got {self.info.pixel_format}: depth "
-                    "cannot be had from it. Name the depth file, or read it as rgb24."
+                    f"{path.name} must hold 16-bit gray pictures (gray16le), got {self.info.pixels}. Export this "
+                    "stream again with 16 bits, best as FFV1 in .mkv."
                 )
                 raise VideoError(msg)
         except BaseException:

@@ -47,9 +47,9 @@ class Pairing:
         return self.num_depth - self.num_paired
 
     @property
-    def is_mostly_unpaired(self) -> bool:
-        """Whether more than half of the infrared frames have no depth."""
-        return self.num_unpaired_infrared > self.num_infrared / 2
+    def unpaired_share(self) -> float:
+        """Share of the infrared frames without depth, from 0 to 1; NaN without frames."""
+        return self.num_unpaired_infrared / self.num_infrared if self.num_infrared else math.nan
 
 
 def pair_streams(

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from semioscope.video.arrays import SUFFIX as ARRAY_SUFFIX
+from semioscope.video.arrays import is_array
 from semioscope.video.containers import as_video_error, check_file
+from semioscope.video.images import SUFFIXES as PICTURE_SUFFIXES
 from semioscope.video.images import picture_names
 from semioscope.video.parts import is_parts_list, read_parts
-from semioscope.video.timetable import find_sidecar
+from semioscope.video.timetable import SIDECARS, find_sidecar
 
 _END_BYTES = 1 << 20
 _BLOCK_BYTES = 64 << 10
@@ -39,11 +40,14 @@ def fingerprint(path: Path) -> str:
         names = picture_names(path)
         state.update("".join(f"{name} {(path / name).stat().st_size}\n" for name in names).encode())
         spread = np.unique(np.linspace(0, len(names) - 1, _NUM_BLOCKS).astype(np.int64)).tolist()
-        for name in [find_sidecar(path).name, *(names[at] for at in spread)]:
-            state.update(f"{name} {fingerprint(path / name)}\n".encode())
+        state.update(_named_print(find_sidecar(path)))
+        for name in (names[at] for at in spread):
+            # An empty picture is a missing frame: it must not lose the others. Its size, 0, counts above.
+            is_empty = (path / name).stat().st_size == 0
+            state.update(b"" if is_empty else _named_print(path / name))
         return state.hexdigest()[:32]
-    check_file(path)
-    if path.suffix.casefold() == ARRAY_SUFFIX:
+    check_file(path, _what(path))
+    if is_array(path):
         state.update(f"{fingerprint(find_sidecar(path))}\n".encode())
     size = path.stat().st_size
     state.update(f"{size}\n".encode())
@@ -63,3 +67,16 @@ def fingerprint(path: Path) -> str:
             stream.seek(start)
             state.update(stream.read(length))
     return state.hexdigest()[:32]
+
+
+def _what(path: Path) -> str:
+    """Return what a file should be, for messages."""
+    if is_array(path):
+        return "a NumPy array"
+    if path.suffix.casefold() in PICTURE_SUFFIXES:
+        return "a picture"
+    return "a table of times" if path.name.endswith(SIDECARS) else "a video"
+
+
+def _named_print(path: Path) -> bytes:
+    return f"{path.name} {fingerprint(path)}\n".encode()

@@ -11,11 +11,12 @@ from jaxtyping import Float, Int, UInt16
 
 from semioscope.core.errors import VideoError
 from semioscope.core.intervals import Interval
-from semioscope.video.arrays import SUFFIX, open_array
+from semioscope.video.arrays import is_array, open_array
 from semioscope.video.containers import as_video_error
 from semioscope.video.decode import DecodeReport, Frame, Status, check_times
 from semioscope.video.gray_video import open_gray_video
 from semioscope.video.images import open_images
+from semioscope.video.probe import probe
 from semioscope.video.stored import StoredFrames, span_inside
 
 _MOST_FAULTS = 16  # are kept in words; all are counted
@@ -36,13 +37,9 @@ class Gray16Kind:
     note: str
 
 
-def _is_array(path: Path) -> bool:
-    return not path.is_dir() and path.suffix.casefold() == SUFFIX
-
-
 GRAY16_KINDS: dict[str, Gray16Kind] = {
     "video": Gray16Kind(
-        matches=lambda path: not path.is_dir() and not _is_array(path),
+        matches=lambda path: not path.is_dir() and not is_array(path),
         opens=open_gray_video,
         note="a video of 16-bit gray, best FFV1 in .mkv (lossless, checks itself), or a parts list of such",
     ),
@@ -52,7 +49,7 @@ GRAY16_KINDS: dict[str, Gray16Kind] = {
         note="a folder of 16-bit PNG or TIFF pictures with timestamps.tsv, timestamps.txt or fps.txt in it",
     ),
     "array": Gray16Kind(
-        matches=_is_array,
+        matches=is_array,
         opens=open_array,
         note="NAME.npy (frames, height, width) uint16 with NAME.timestamps.tsv, .timestamps.txt or .fps.txt",
     ),
@@ -239,6 +236,15 @@ class Gray16Reader:
 def gray16_kind(path: Path) -> str:
     """Return which entry of ``GRAY16_KINDS`` a path is."""
     return next(name for name, kind in GRAY16_KINDS.items() if kind.matches(path))
+
+
+def is_gray16(path: Path) -> bool:
+    """Return whether a recording keeps 16 bits: a folder of pictures, an array, or a video of 16-bit gray.
+
+    Raises:
+        VideoError: If it is none of these and no video.
+    """
+    return gray16_kind(path) != "video" or probe(path).is_gray16
 
 
 def open_gray16(path: Path, interval: Interval | None = None) -> Gray16Reader:

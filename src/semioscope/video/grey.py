@@ -35,13 +35,20 @@ class GreyRule:
             raise ConfigError(unknown_name("grey window", self.rule, GREY_WINDOWS))
         most = 100 if self.rule == "percentiles" else _NUM_VALUES - 1
         if not 0 <= self.low < self.high <= most:
+            remedy = {
+                "percentiles": "Give percentiles, or choose the window fixed for values of 16-bit pictures.",
+                "fixed": "Give two values of the 16-bit pictures.",
+            }[self.rule]
             msg = (
                 f"low and high of the grey window {self.rule} must hold 0 <= low < high <= {most}, got {self.low:g} "
-                f"and {self.high:g}."
+                f"and {self.high:g}. {remedy}"
             )
             raise ConfigError(msg)
         if self.rule == "fixed" and (self.low % 1 or self.high % 1):
-            msg = f"low and high of a fixed grey window must be whole, got {self.low:g} and {self.high:g}."
+            msg = (
+                f"low and high of a fixed grey window must be whole, got {self.low:g} and {self.high:g}. Give two "
+                "values of the 16-bit pictures, or choose the window percentiles."
+            )
             raise ConfigError(msg)
         if self.most_frames < 1:
             msg = f"most_frames must be at least 1, got {self.most_frames}."

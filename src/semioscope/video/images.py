@@ -14,12 +14,13 @@ from jaxtyping import Float, UInt16
 
 from semioscope.core.errors import VideoError
 from semioscope.core.intervals import Interval
-from semioscope.video.containers import short_reason
+from semioscope.video.containers import check_file, short_reason
 from semioscope.video.stored import StoredFrame, span_inside
 from semioscope.video.timetable import TICK_SECONDS, read_timetable
 
 SUFFIXES: dict[str, str] = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 _NUM_LOOKED_AT = 16
+_GLANCE_BYTES = 64  # at the end of a PNG, where its last chunk stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,11 @@ class ImageFolder:
     duration_seconds: float
     num_lacking: int
     tick_seconds: float = TICK_SECONDS
+
+    @property
+    def codec(self) -> str:
+        """What the pictures are: ``png`` or ``tiff``."""
+        return SUFFIXES[Path(self.names[0]).suffix.casefold()].casefold()
 
     def stored(self, index: int) -> StoredFrame:
         """Return one frame."""
@@ -89,6 +95,14 @@ def open_images(path: Path, interval: Interval | None = None) -> ImageFolder:
     )
 
 
+def holds_pictures(path: Path) -> bool:
+    """Return whether a path is a folder with at least one picture (by its ending) in it."""
+    try:
+        return path.is_dir() and any(_is_picture(entry.name) for entry in path.iterdir())
+    except OSError:
+        return False  # whoever opens it says why it may not be read
+
+
 def picture_names(folder: Path) -> tuple[str, ...]:
     """Return the pictures of a folder in the natural order of their names (``f2`` before ``f10``).
 
@@ -100,9 +114,7 @@ def picture_names(folder: Path) -> tuple[str, ...]:
     except OSError as err:
         msg = f"{folder.name} must be a folder that can be read: {short_reason(err)}. Check its rights."
         raise VideoError(msg) from err
-    names = [
-        name for name in entries if Path(name).suffix.casefold() in SUFFIXES and not name.startswith(".")
-    ]
+    names = [name for name in entries if _is_picture(name)]
     kinds = sorted({SUFFIXES[Path(name).suffix.casefold()] for name in names})
     if not names:
         msg = (
@@ -134,10 +146,11 @@ def read_gray16(path: Path) -> UInt16[np.ndarray, "height width"]:
     """Return a 16-bit gray picture, bit for bit.
 
     Raises:
-        VideoError: If it is no PNG or TIFF picture, damaged, not 16-bit gray, or one of several in its file.
+        VideoError: If it is no PNG or TIFF picture, empty, damaged, not 16-bit gray, or one of several in its file.
     """
     from PIL import Image
 
+    check_file(path, "a picture")
     try:
         with Image.open(path, formats=tuple(set(SUFFIXES.values()))) as image:
             num_pictures, mode = getattr(image, "n_frames", 1), image.mode
@@ -159,6 +172,30 @@ def read_gray16(path: Path) -> UInt16[np.ndarray, "height width"]:
         )
         raise VideoError(msg)
     return np.ascontiguousarray(values, dtype=np.uint16)
+
+
+def damage_at_a_glance(path: Path) -> str:
+    """Return what is wrong with a picture that is empty or does not end as a PNG does, else ``""``.
+
+    Good ones are not read but for a few bytes.
+    """
+    try:
+        size = path.stat().st_size
+        if size and SUFFIXES[path.suffix.casefold()] == "PNG":
+            with path.open("rb") as stream:
+                stream.seek(max(0, size - _GLANCE_BYTES))
+                if b"IEND" in stream.read():
+                    return ""
+        elif size:
+            return ""
+        read_gray16(path)
+    except (VideoError, OSError) as err:
+        return str(err)
+    return ""
+
+
+def _is_picture(name: str) -> bool:
+    return Path(name).suffix.casefold() in SUFFIXES and not name.startswith(".")
 
 
 def _usual_size(folder: Path, names: tuple[str, ...]) -> tuple[int, int]:

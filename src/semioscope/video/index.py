@@ -11,8 +11,11 @@ from jaxtyping import Bool, Float, Int
 
 from semioscope.core.errors import VideoError
 from semioscope.core.intervals import Interval
+from semioscope.video.arrays import ArrayFile
 from semioscope.video.containers import as_video_error
 from semioscope.video.frames import FrameStream, first_frame
+from semioscope.video.images import ImageFolder
+from semioscope.video.loose import open_loose
 from semioscope.video.parts import Part, is_parts_list, read_parts
 from semioscope.video.stamps import VideoPacket
 
@@ -61,7 +64,7 @@ def index_packets(path: Path, interval: Interval | None = None) -> PacketIndex:
     """Return the index of a recording without decoding more than its first frame.
 
     Args:
-        path: A video file or a parts list.
+        path: A video file, a parts list, a folder of 16-bit pictures, or a ``.npy`` file.
         interval: Only frames shown inside it; the file is read from the key frame before it to its end.
             None reads the whole file.
 
@@ -73,6 +76,8 @@ def index_packets(path: Path, interval: Interval | None = None) -> PacketIndex:
     """
     if is_parts_list(path):
         return _index_parts(read_parts(path), interval)
+    if (source := open_loose(path)) is not None:
+        return _index_loose(source, interval)
     with FrameStream(path) as stream, as_video_error(path, "reading its packets"):
         return _index_stream(stream, interval)
 
@@ -139,9 +144,7 @@ def _index_stream(stream: FrameStream, interval: Interval | None) -> PacketIndex
     gaps = _gaps(pts_seconds, beat, seconds)
     is_key = all_keys[shown]
     if interval is not None:
-        inside = (pts_seconds >= interval.start_seconds - _TOLERANCE_SECONDS) & (
-            pts_seconds < interval.end_seconds - _TOLERANCE_SECONDS
-        )
+        inside = _is_inside(pts_seconds, interval)
         pts_seconds, is_key = pts_seconds[inside], is_key[inside]
         gaps = [gap for gap in gaps if gap.overlaps(interval)]
     return PacketIndex(
@@ -190,6 +193,33 @@ def _gaps(pts_seconds: Float[np.ndarray, " num_frames"], beat: Rhythm, tick_seco
         Interval(start_seconds=float(pts_seconds[at] + usual), end_seconds=float(pts_seconds[at + 1]))
         for at in found
     ]
+
+
+def _index_loose(source: ImageFolder | ArrayFile, interval: Interval | None) -> PacketIndex:
+    """Return the index of a recording without packets: each picture stands for itself."""
+    times, tick = source.times_seconds, source.tick_seconds
+    beat = rhythm(np.round(times / tick).astype(np.int64))
+    gaps = _gaps(times, beat, tick)
+    if interval is not None:
+        times = times[_is_inside(times, interval)]
+        gaps = [gap for gap in gaps if gap.overlaps(interval)]
+    return PacketIndex(
+        pts_seconds=times,
+        is_key=np.ones(times.size, dtype=bool),
+        is_variable_rate=beat.is_variable,
+        gaps=tuple(gaps),
+        num_corrupt=0,
+        num_unordered=0,
+        used_dts=False,
+    )
+
+
+def _is_inside(
+    pts_seconds: Float[np.ndarray, " num_frames"], interval: Interval
+) -> Bool[np.ndarray, " num_frames"]:
+    start, end = (edge - _TOLERANCE_SECONDS for edge in (interval.start_seconds, interval.end_seconds))
+    inside: Bool[np.ndarray, " num_frames"] = (pts_seconds >= start) & (pts_seconds < end)
+    return inside
 
 
 def _index_parts(parts: tuple[Part, ...], interval: Interval | None) -> PacketIndex:

@@ -12,8 +12,12 @@ from semioscope.core.errors import VideoError
 from semioscope.core.intervals import Interval
 from semioscope.video.decode import Frame, check_times
 from semioscope.video.depth import Pairing, pair_streams
-from semioscope.video.gray16 import Gray16Reader, open_gray16
+from semioscope.video.gray16 import Gray16Reader, is_gray16, open_gray16
 from semioscope.video.timetable import TICK_SECONDS
+
+MOST_UNPAIRED = 0.01
+"""A larger share of infrared frames without depth is told."""
+_SLOWER = 1.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +87,13 @@ class PairedStreams:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a person should know of the pairing; empty when most frames have their depth."""
-        return pairing_remarks(self.pairing, self.depth.path.name)
+        """What a person should know of the pairing; empty when nearly all frames have their depth."""
+        return pairing_remarks(
+            self.pairing,
+            self.depth.path.name,
+            infrared_seconds=self.infrared.source.frame_seconds,
+            depth_seconds=self.depth.source.frame_seconds,
+        )
 
     def close(self) -> None:
         """Close both streams."""
@@ -171,10 +180,10 @@ def open_paired(
     Raises:
         VideoError: If one cannot be read, is not of 16 bits, the picture sizes differ, or no frame has a partner.
     """
-    infrared = open_gray16(infrared_path, interval)
+    infrared = open_stream(infrared_path, "infrared", interval)
     try:
         half = infrared.source.frame_seconds / 2
-        depth = open_gray16(depth_path, _depth_interval(interval, depth_offset_seconds, half))
+        depth = open_stream(depth_path, "depth", _depth_interval(interval, depth_offset_seconds, half))
         try:
             check_sizes(infrared_path.name, infrared.size, depth_path.name, depth.size)
             if not half > 0:
@@ -200,6 +209,27 @@ def open_paired(
     return PairedStreams(infrared, depth, pairing)
 
 
+def open_stream(path: Path, stream: str, interval: Interval | None = None) -> Gray16Reader:
+    """Open the infrared or the depth of a recording.
+
+    Args:
+        path: Any source of ``GRAY16_KINDS``.
+        stream: ``infrared`` or ``depth``: which one it is, for messages.
+        interval: Only frames shown inside it; None for all.
+
+    Raises:
+        VideoError: If it cannot be read or is not of 16 bits; it says which stream is wrong.
+    """
+    try:
+        return open_gray16(path, interval)
+    except VideoError as err:
+        without = ""
+        if stream == "infrared" and _has_fewer_bits(path):
+            without = " It can be used as it is without depth: the cropper box needs none."
+        msg = f"{stream.capitalize()}: {err}{without}"
+        raise VideoError(msg) from err
+
+
 def check_sizes(
     infrared_name: str, infrared_size: tuple[int, int], depth_name: str, depth_size: tuple[int, int]
 ) -> None:
@@ -220,14 +250,32 @@ def check_sizes(
         raise VideoError(msg)
 
 
-def pairing_remarks(pairing: Pairing, depth_name: str) -> tuple[str, ...]:
-    """Return what a person should know of a pairing; empty when most infrared frames have their depth."""
-    if not pairing.is_mostly_unpaired:
+def pairing_remarks(
+    pairing: Pairing, depth_name: str, *, infrared_seconds: float, depth_seconds: float
+) -> tuple[str, ...]:
+    """Return what a person should know of a pairing; empty where at most 1 % of the infrared frames have no depth.
+
+    Args:
+        pairing: Of the two streams.
+        depth_name: Of the depth.
+        infrared_seconds: Usual distance of two infrared frames.
+        depth_seconds: Usual distance of two depth frames; NaN if unknown.
+    """
+    if not pairing.unpaired_share > MOST_UNPAIRED:
         return ()
+    offset = f"depth_offset_seconds {pairing.offset_seconds:g}"
+    if depth_seconds > _SLOWER * infrared_seconds:
+        rates = f"{1 / depth_seconds:.4g} per second, the infrared {1 / infrared_seconds:.4g}"
+        why = f"the depth has {rates}"
+        remedy = f"Export the depth again with {1 / infrared_seconds:.4g} frames per second."
+    else:
+        why = f"with {offset}"
+        remedy = "Check the offset, and whether the depth is whole."
     return (
-        f"{depth_name} must give depth for most infrared frames, but {pairing.num_unpaired_infrared} of "
-        f"{pairing.num_infrared} have none within half a frame (depth_offset_seconds {pairing.offset_seconds:g}). "
-        "Check the offset, the length and the frame rate of the depth.",
+        f"{depth_name} must give depth for every infrared frame, but {pairing.num_paired} of {pairing.num_infrared} "
+        f"({100 * (1 - pairing.unpaired_share):.0f} %) have a depth frame within half a frame: {why}. What a frame "
+        "without depth is part of has no features, and an event that would lose more than half so keeps its raw "
+        f"picture and is flagged. {remedy}",
     )
 
 
@@ -239,6 +287,13 @@ def _depth_interval(interval: Interval | None, offset_seconds: float, half_secon
     start = max(0.0, interval.start_seconds - offset_seconds - margin)
     end = interval.end_seconds - offset_seconds + margin
     return Interval(start_seconds=start, end_seconds=max(end, start + margin))
+
+
+def _has_fewer_bits(path: Path) -> bool:
+    try:
+        return not is_gray16(path)
+    except VideoError:
+        return False
 
 
 def _no_overlap(infrared: Gray16Reader, depth: Gray16Reader, offset_seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Tells what a video holds at the price of a few packets: its header, its first frame, and its end."""
+"""Tells what a recording holds at the price of a few packets: its header, its first frame, and its end."""
 
 import math
 from dataclasses import dataclass
@@ -9,9 +9,12 @@ from typing import Literal
 import av
 import numpy as np
 
+from semioscope.video.arrays import ArrayFile
 from semioscope.video.containers import as_video_error
 from semioscope.video.frames import DecodedFrame, FrameStream, first_frame
+from semioscope.video.images import ImageFolder
 from semioscope.video.index import Rhythm, packet_tick, rhythm
+from semioscope.video.loose import open_loose
 from semioscope.video.parts import is_parts_list, read_parts
 from semioscope.video.promise import estimated_end_tick, is_clearly_beyond, promised_end_tick
 
@@ -28,7 +31,8 @@ class VideoInfo:
 
     Args:
         path: The file, or the parts list.
-        codec: FFmpeg's name, such as ``h264`` or ``mpeg2video``.
+        codec: FFmpeg's name, such as ``h264`` or ``mpeg2video``; ``png``, ``tiff`` or ``npy`` where there is no
+            container.
         pixel_format: As stored, such as ``yuv420p``.
         width: Of the displayed picture in pixels, after rotation.
         height: Of the displayed picture in pixels, after rotation.
@@ -64,6 +68,16 @@ class VideoInfo:
     duration_source: DurationSource
 
     @property
+    def is_gray16(self) -> bool:
+        """Whether the pictures are kept as gray of 16 bits."""
+        return self.pixel_format.startswith("gray16")
+
+    @property
+    def pixels(self) -> str:
+        """What a pixel is in words, such as ``8-bit colour (yuv420p)``."""
+        return pixel_words(self.pixel_format)
+
+    @property
     def is_cut_off(self) -> bool:
         """Whether the header promises clearly more than the file holds."""
         return self.promises_beyond(self.duration_seconds)
@@ -74,16 +88,19 @@ class VideoInfo:
 
 
 def probe(path: Path) -> VideoInfo:
-    """Return what a video file, or a recording given by a parts list, holds.
+    """Return what a recording holds: a video file, a parts list, a folder of 16-bit pictures, or a ``.npy`` file.
 
-    One frame is decoded; besides, packets near the start and the end are read. Where neither header nor
-    container help to find the end, the packets of the whole file are listed.
+    Of a video one frame is decoded; besides, packets near the start and the end are read. Where neither header
+    nor container help to find the end, the packets of the whole file are listed. Of a folder a few pictures are read.
 
     Raises:
-        VideoError: If the file is absent, a folder, may not be read, is not a video, or holds no frame.
+        VideoError: If the file is absent, a folder without pictures, may not be read, is not a video, or holds no
+            frame.
     """
     if is_parts_list(path):
         return _probe_parts(path)
+    if (source := open_loose(path)) is not None:
+        return _probe_loose(source)
     with FrameStream(path) as stream, as_video_error(path, "probing"):
         return probe_stream(stream)
 
@@ -144,6 +161,43 @@ def probe_stream(stream: FrameStream) -> VideoInfo:
 def display_rotation(frame: av.VideoFrame) -> int:
     """Return how far a stored picture is turned clockwise for display: 0, 90, 180 or 270 degrees."""
     return round(-frame.rotation / 90) % 4 * 90
+
+
+def pixel_words(pixel_format: str) -> str:
+    """Return what a pixel of FFmpeg's format is in words.
+
+    Examples:
+        >>> pixel_words("yuv420p"), pixel_words("gray16le")
+        ('8-bit colour (yuv420p)', '16-bit gray (gray16le)')
+    """
+    try:
+        parts = av.VideoFormat(pixel_format).components
+    except ValueError:
+        return pixel_format
+    is_gray = len(parts) < 3 and not pixel_format.startswith("pal")
+    return f"{parts[0].bits}-bit {'gray' if is_gray else 'colour'} ({pixel_format})"
+
+
+def _probe_loose(source: ImageFolder | ArrayFile) -> VideoInfo:
+    step = source.frame_seconds
+    ticks = np.round(source.times_seconds / source.tick_seconds).astype(np.int64)
+    return VideoInfo(
+        path=source.path,
+        codec=source.codec,
+        pixel_format="gray16le",
+        width=source.width,
+        height=source.height,
+        rotation_degrees=0,
+        sample_aspect_ratio=Fraction(1),
+        fps=1 / step,
+        frame_seconds=step,
+        is_variable_rate=rhythm(ticks).is_variable,
+        time_base=Fraction(source.tick_seconds).limit_denominator(10**6),
+        first_pts_seconds=0.0,
+        duration_seconds=source.duration_seconds,
+        header_duration_seconds=math.nan,
+        duration_source="content",
+    )
 
 
 def _content_end_tick(

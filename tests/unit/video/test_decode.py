@@ -204,7 +204,9 @@ def test_gray_of_16_bit_is_read_raw(made, factory):
 
 def test_depth_is_not_invented(made):
     path, _ = made("h264-mp4")
-    with pytest.raises(VideoError, match=r"h264-mp4.mp4 must hold 16-bit gray pictures .* got yuv420p"):
+    with pytest.raises(
+        VideoError, match=r"h264-mp4.mp4 must hold 16-bit gray pictures .* got 8-bit colour \(yuv420p\)"
+    ):
         FrameReader(path, pixel_format="gray16le")
 
 

@@ -72,7 +72,7 @@ def test_only_the_sum_of_offset_and_depth_times_counts(infrared, depth, offset, 
 def test_a_stream_pairs_with_itself(times):
     pairing = pair_streams(times, times, offset_seconds=0.0, half_frame_seconds=0.0)
     np.testing.assert_array_equal(pairing.depth_indices, np.arange(len(times)))
-    assert not pairing.is_mostly_unpaired
+    assert pairing.unpaired_share == 0 or (len(times) == 0 and math.isnan(pairing.unpaired_share))
 
 
 @given(jitter=st.lists(st.floats(-0.015, 0.015), min_size=20, max_size=20), lost=st.sets(st.integers(0, 19)))
@@ -98,10 +98,10 @@ def test_a_tie_goes_to_the_earlier():
 def test_half_the_rate_leaves_every_second_frame_without_depth():
     pairing = pair_streams(np.arange(60) / 30, np.arange(30) / 15, offset_seconds=0.0)
     np.testing.assert_array_equal(pairing.depth_indices.reshape(30, 2)[:, 0], np.arange(30))
-    assert not pairing.is_mostly_unpaired
+    assert pairing.unpaired_share == 0.5
     slower = pair_streams(np.arange(60) / 30, np.arange(20) / 10, offset_seconds=0.0)
     assert slower.num_unpaired_infrared == 40
-    assert slower.is_mostly_unpaired
+    assert slower.unpaired_share == 40 / 60
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ def test_depth_that_cannot_be_read_or_has_8_bits(tmp_path, infrared, made):
     assert "does not exist" in check(infrared, tmp_path / "d.mkv").faults[0]
     (tmp_path / "empty").mkdir()
     assert "empty must hold 16-bit pictures" in check(infrared, tmp_path / "empty").faults[0]
-    assert "must hold 16-bit gray pictures" in check(infrared, made("h264-mp4")[0]).faults[0]
+    (fault,) = check(infrared, made("h264-mp4")[0]).faults
+    assert fault.startswith("Depth: h264-mp4.mp4 must hold 16-bit gray pictures (gray16le), got 8-bit colour")
     array = write_array(tmp_path / "d", DEPTH.astype(np.uint8))
     assert "must hold 16-bit whole numbers" in check(infrared, array).faults[0]
     assert math.isnan(check(infrared, array).first_missing_share)
@@ -49,7 +50,7 @@ def test_another_size(tmp_path, infrared):
 
 def test_all_zero_depth(tmp_path, infrared):
     found = check(infrared, write_array(tmp_path / "d", np.zeros_like(DEPTH), fps=10))
-    assert "d.npy must hold depth, but 5 frames of it are all zero" in found.faults[0]
+    assert "d.npy must hold depth, but 5 frames of it that were looked at are all zero" in found.faults[0]
     assert found.first_missing_share == 1.0
 
 
@@ -81,9 +82,39 @@ def test_no_overlap(tmp_path, infrared, offset):
 def test_short_or_slow_depth_is_told(tmp_path, infrared, is_whole):
     short = check(infrared, write_array(tmp_path / "short", DEPTH[:10], fps=10), is_whole=is_whole)
     assert short.faults == ()
-    assert "must give depth for most infrared frames, but" in short.remarks[0]
+    (remark,) = short.remarks  # what both show pairs
+    assert "short.npy must run as long as i.mkv, but gives depth from 0.00 to 1.00 s of its 3.00 s." in remark
     slow = check(infrared, write_array(tmp_path / "slow", DEPTH[:9], fps=3), is_whole=is_whole)
-    assert any("21 of 30 have none within half a frame" in remark for remark in slow.remarks)
+    (remark,) = slow.remarks
+    assert "but 9 of 30 (30 %) have a depth frame within half a frame" in remark
+    assert "the depth has 3 per second, the infrared 10." in remark
+    assert remark.endswith("Export the depth again with 10 frames per second.")
+
+
+@pytest.mark.parametrize("way", list(WRITERS))
+def test_half_the_rate_is_told_with_both_rates_and_the_share(tmp_path, way):
+    infrared = WRITERS[way](tmp_path / "i", drawn(60, seed=1), fps=30)
+    (remark,) = check(infrared, WRITERS[way](tmp_path / "d", DEPTH, fps=15)).remarks
+    assert "but 30 of 60 (50 %) have a depth frame within half a frame" in remark
+    assert "the depth has 15 per second, the infrared 30." in remark
+    assert "keeps its raw picture and is flagged" in remark
+
+
+def test_an_offset_that_pairs_better_is_named(tmp_path, infrared):
+    depth = write_array(tmp_path / "d", DEPTH, times=0.05 + np.arange(30) / 10 + 0.004 * (np.arange(30) % 3))
+    (remark,) = check(infrared, depth, depth_offset_seconds=0.05).remarks
+    assert "with depth_offset_seconds 0.05" in remark
+    better = float(remark.split(" With depth_offset_seconds ")[1].split(" ")[0])
+    assert check(infrared, depth, depth_offset_seconds=better).remarks == ()
+
+
+def test_depth_that_was_cut_off_is_told(tmp_path, infrared):
+    depth = write_video(tmp_path / "d", DEPTH, fps=10)
+    depth.write_bytes(depth.read_bytes()[: depth.stat().st_size // 2])
+    found = check(infrared, depth)
+    assert found.faults == ()
+    assert any("its header promises 3.00 s: it was cut off" in remark for remark in found.remarks)
+    assert any("d.mkv must run as long as i.mkv" in remark for remark in found.remarks)
 
 
 def test_lost_and_broken_pictures_are_told(tmp_path, infrared):
@@ -93,7 +124,7 @@ def test_lost_and_broken_pictures_are_told(tmp_path, infrared):
     found = check(infrared, path)
     assert math.isnan(found.first_missing_share)
     assert "depth_0.png must be a picture that can be read" in " ".join(found.remarks)
-    assert "d lacks 1 depth frames between others" in " ".join(found.remarks)
+    assert "d lacks 1 frame of depth between others" in " ".join(found.remarks)
     for entry in path.glob("*.png"):
         entry.write_bytes(b"x")
     assert "d must hold 16-bit pictures, but none of 16 can be used" in check(infrared, path).faults[0]
@@ -111,7 +142,10 @@ def test_infrared_of_8_bits_or_black_is_told(tmp_path, made):
     info = probe(eight)
     depth = np.full((100, info.height, info.width), 900, np.uint16)
     found = check(eight, write_array(tmp_path / "e", depth, fps=info.fps))
-    assert "must hold 16-bit gray pictures (gray16le) to be used with depth, got yuv420p" in found.remarks[0]
+    assert found.remarks[0].startswith(
+        "Infrared: h264-mp4.mp4 must hold 16-bit gray pictures (gray16le) to be used with depth, got 8-bit colour "
+        "(yuv420p). Export"
+    )
     assert found.faults == ()
 
 

@@ -172,7 +172,7 @@ def test_a_flipped_byte_never_makes_a_wrong_whole_frame(tmp_path, place, mask):
 
 def test_8_bit_videos_are_refused(tmp_path, made):
     path, _ = made("h264-mp4")
-    with pytest.raises(VideoError, match=r"must hold 16-bit gray pictures .* got yuv420p"):
+    with pytest.raises(VideoError, match=r"must hold 16-bit gray pictures .* got 8-bit colour \(yuv420p\)"):
         open_gray16(path)
     with pytest.raises(VideoError, match="does not exist"):
         open_gray16(tmp_path / "none.mkv")

@@ -90,7 +90,8 @@ def test_every_cut_of_a_picture_is_an_error_or_whole(tmp_path):
             np.testing.assert_array_equal(read_gray16(path), FRAMES[0])
         except VideoError as err:
             told = str(err)
-        assert not told or "depth_0.png must be a picture that can be read" in told
+        reason = "that can be read" if length else "but it is empty (0 bytes)"
+        assert not told or f"depth_0.png must be a picture{',' if not length else ''} {reason}" in told
         assert str(tmp_path) not in told
 
 

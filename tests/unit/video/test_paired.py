@@ -117,10 +117,12 @@ def test_no_overlap_is_refused_and_says_where_both_lie(tmp_path):
         open_paired(*paths, depth_offset_seconds=-60, interval=late)
 
 
-def test_mostly_unpaired_is_told(tmp_path):
+def test_unpaired_frames_are_told(tmp_path):
     paths = write_video(tmp_path / "i", INFRARED), write_array(tmp_path / "d", DEPTH[:4], fps=10)
     with open_paired(*paths) as streams:
-        assert "d.npy must give depth for most infrared frames, but 8 of 12 have none" in streams.remarks[0]
+        assert (
+            "d.npy must give depth for every infrared frame, but 4 of 12 (33 %) have a" in streams.remarks[0]
+        )
 
 
 def test_one_frame_without_a_rate_is_refused(tmp_path):
@@ -130,8 +132,16 @@ def test_one_frame_without_a_rate_is_refused(tmp_path):
 
 
 def test_8_bit_infrared_is_refused(tmp_path, made):
-    with pytest.raises(VideoError, match="must hold 16-bit gray pictures"):
-        open_paired(made("h264-mp4")[0], write_array(tmp_path / "d", DEPTH))
+    eight, sixteen = made("h264-mp4")[0], write_array(tmp_path / "d", DEPTH)
+    got = r"h264-mp4.mp4 must hold 16-bit gray pictures \(gray16le\), got 8-bit colour \(yuv420p\)\. Export this"
+    with pytest.raises(
+        VideoError, match=rf"^Infrared: {got} .* without depth: the cropper box needs none\.$"
+    ):
+        open_paired(eight, sixteen)
+    with pytest.raises(
+        VideoError, match=rf"^Depth: {got} stream again with 16 bits, best as FFV1 in .mkv\.$"
+    ):
+        open_paired(sixteen, eight)
 
 
 @pytest.mark.parametrize(("first", "last"), [(-1, 3), (0, 13), (5, 4)])
