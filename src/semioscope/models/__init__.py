@@ -20,6 +20,7 @@ from semioscope.models.transformer import (
     dropout_generators,
     transformer_size,
 )
+from semioscope.models.transformer_aggregator import TransformerAggregator
 
 __all__ = [
     "AGGREGATORS",
@@ -27,6 +28,7 @@ __all__ = [
     "TRANSFORMER_SIZES",
     "Aggregator",
     "AggregatorConfig",
+    "TransformerAggregator",
     "TransformerClassifier",
     "TransformerConfig",
     "TransformerEncoder",

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ class AggregatorConfig(Config):
     """Which aggregator, and how large."""
 
     name: str = "blstm"
-    """fc, mean, lstm, blstm, lstm_fc or i3d_head."""
+    """fc, mean, lstm, blstm, lstm_fc, i3d_head or transformer."""
     hidden_size: LayerSize = 64
     """Units of the recurrent layer of lstm and, per direction, of blstm."""
     lstm_sizes: tuple[LayerSize, ...] = Field(default=(128, 64), min_length=1, max_length=8)
@@ -28,11 +28,24 @@ class AggregatorConfig(Config):
     fc_sizes: tuple[LayerSize, ...] = Field(default=(64, 32), max_length=8)
     """Units of the fully-connected layers of lstm_fc before its output."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
-    """Share that dropout leaves out while lstm_fc or i3d_head is trained."""
+    """Share that dropout leaves out while lstm_fc, i3d_head or the last layer of transformer is trained."""
     recurrent_dropout: float = Field(default=0.3, ge=0, lt=1)
     """Share that dropout leaves out of the recurrent states while lstm_fc is trained."""
     l2: float = Field(default=0.01, ge=0, le=1e3, allow_inf_nan=False)
     """How strongly the weights of lstm_fc and the outputs of its LSTM layers are kept small."""
+    transformer: str = "full"
+    """Size of transformer: full (the paper's), small, or tiny (for trials)."""
+    pretrained: str | None = None
+    """Checkpoint of a pre-training with which the encoder of transformer begins; null = random weights."""
+    pretrained_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Hash of that file; found when a run is planned."""
+    frozen: bool = False
+    """Train the last layer of transformer only, and leave its encoder as it began."""
+
+    @property
+    def without_place(self) -> "AggregatorConfig":
+        """The same without the path of the checkpoint: what a result depends on is its hash."""
+        return self.model_copy(update={"pretrained": None})
 
 
 class Aggregator(nn.Module, abc.ABC):
@@ -45,6 +58,9 @@ class Aggregator(nn.Module, abc.ABC):
         num_features: Size of a feature vector.
         num_classes: At least 2.
     """
+
+    sequences_at_once: ClassVar[int] = 1024
+    """Sequences of a batch in prediction, so that memory stays bounded."""
 
     feature_mean: torch.Tensor | None
     feature_scale: torch.Tensor | None
@@ -60,7 +76,19 @@ class Aggregator(nn.Module, abc.ABC):
     @property
     def num_parameters(self) -> int:
         """How many numbers are trained."""
-        return sum(parameter.numel() for parameter in self.parameters())
+        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def products(self, num_segments: int) -> float:
+        """Return about how many numbers are multiplied in a step of training, per sequence, a third of them.
+
+        A third, because the gradients take two passes more.
+        """
+        return float(num_segments * self.num_parameters)
 
     def set_step_generator(self, generator: torch.Generator | None) -> None:
         """Let the next forward passes in training draw their dropout from this; no global state is used.
@@ -127,7 +155,7 @@ class Aggregator(nn.Module, abc.ABC):
 
     def state(self) -> dict[str, np.ndarray]:
         """Return a copy of everything that was learnt, by name."""
-        return {name: tensor.detach().numpy().copy() for name, tensor in self.state_dict().items()}
+        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Take over what :meth:`state` gave.

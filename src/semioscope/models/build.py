@@ -15,6 +15,8 @@ from semioscope.models.lstm_fc import LstmFcAggregator
 from semioscope.models.pooling import FcAggregator, MeanAggregator
 from semioscope.models.recurrent import BlstmAggregator, LstmAggregator
 from semioscope.models.seeded_layers import SeededLayer
+from semioscope.models.transformer import transformer_size
+from semioscope.models.transformer_aggregator import TransformerAggregator
 
 Builder = Callable[[AggregatorConfig, int, int], Aggregator]
 
@@ -39,6 +41,13 @@ AGGREGATORS: dict[str, Builder] = {
     "i3d_head": lambda config, features, classes: I3dHeadAggregator(
         num_features=features, num_classes=classes, dropout=config.dropout
     ),
+    "transformer": lambda config, features, classes: TransformerAggregator(
+        num_features=features,
+        num_classes=classes,
+        transformer=transformer_size(config.transformer),
+        dropout=config.dropout,
+        frozen=config.frozen,
+    ),
 }
 
 
@@ -49,6 +58,8 @@ def build(config: AggregatorConfig, *, num_features: int, num_classes: int, seed
     k = 1/sqrt(inputs) for fully-connected and 1/sqrt(hidden units) for recurrent layers, as PyTorch does; a
     :class:`SeededLayer` says itself what is in it. Until :meth:`Aggregator.set_step_generator` is called, dropout
     draws from a stream of the same seed.
+
+    A checkpoint of a pre-training is not read here: ``training`` puts it in.
 
     Args:
         config: Which aggregator, and how large.
@@ -62,17 +73,22 @@ def build(config: AggregatorConfig, *, num_features: int, num_classes: int, seed
     model = _empty(config, num_features, num_classes)
     generator = torch.Generator().manual_seed(torch_seed(seed, "aggregator"))
     model.set_step_generator(torch.Generator().manual_seed(torch_seed(seed, "dropout")))
-    for module in model.modules():
-        if isinstance(module, SeededLayer):
-            module.initialise(generator)
-            continue
-        width = _fan(module)
-        if width is None:
-            continue
+    _initialise(model, generator)
+    return model
+
+
+def _initialise(module: nn.Module, generator: torch.Generator) -> None:
+    """Fill a module and then those inside it, in their order; a seeded layer fills what is inside it itself."""
+    if isinstance(module, SeededLayer):
+        module.initialise(generator)
+        return
+    width = _fan(module)
+    if width is not None:
         with torch.no_grad():
             for parameter in module.parameters(recurse=False):
                 parameter.uniform_(-1 / math.sqrt(width), 1 / math.sqrt(width), generator=generator)
-    return model
+    for child in module.children():
+        _initialise(child, generator)
 
 
 def restore(
@@ -103,10 +119,14 @@ def relative_cost(config: AggregatorConfig, *, num_segments: int, num_features: 
     Raises:
         ConfigError: If there is no such aggregator.
     """
-    return 1 + num_segments * _empty(config, num_features, 2).num_parameters / 100_000
+    return 1 + _without_numbers(config, num_features, 2).products(num_segments) / 100_000
 
 
 def _empty(config: AggregatorConfig, num_features: int, num_classes: int) -> Aggregator:
+    return _without_numbers(config, num_features, num_classes).to_empty(device="cpu")
+
+
+def _without_numbers(config: AggregatorConfig, num_features: int, num_classes: int) -> Aggregator:
     if config.name not in AGGREGATORS:
         raise ConfigError(unknown_name("aggregator", config.name, AGGREGATORS))
     if num_features < 1 or num_classes < 2:
@@ -115,9 +135,8 @@ def _empty(config: AggregatorConfig, num_features: int, num_classes: int) -> Agg
             "Check the backbone and the task."
         )
         raise ConfigError(msg)
-    with torch.device("meta"):  # without numbers, so that making the layers draws none
-        model = AGGREGATORS[config.name](config, num_features, num_classes)
-    return model.to_empty(device="cpu")
+    with torch.device("meta"):  # so that making the layers draws no numbers
+        return AGGREGATORS[config.name](config, num_features, num_classes)
 
 
 def _fan(module: nn.Module) -> int | None:

@@ -74,7 +74,7 @@ class MeanAggregator(Aggregator):
 
 
 def _counts(x: Float[torch.Tensor, "batch num_segments size"]) -> Float[torch.Tensor, "num_segments 1"]:
-    return torch.arange(1, x.shape[1] + 1, dtype=x.dtype).unsqueeze(1)
+    return torch.arange(1, x.shape[1] + 1, dtype=x.dtype, device=x.device).unsqueeze(1)
 
 
 def _log_mean(

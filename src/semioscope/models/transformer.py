@@ -62,8 +62,9 @@ class TransformerConfig(Config):
 TRANSFORMER_SIZES: dict[str, TransformerConfig] = {
     "full": TransformerConfig(),
     "small": TransformerConfig(num_layers=2, width=256, feedforward=1024),
+    "tiny": TransformerConfig(num_layers=2, width=32, feedforward=64),
 }
-"""The paper's size, and one that a small machine trains in an evening."""
+"""The paper's size, one that a small machine trains in an evening, and one for trials of a minute."""
 
 
 def transformer_size(name: str) -> TransformerConfig:
@@ -220,13 +221,21 @@ class TransformerClassifier(nn.Module):
         generators: Generators | None = None,
     ) -> Float[torch.Tensor, "batch num_classes"]:
         """Return logits; NaN for an excerpt without a real frame. Arguments as those of the encoder."""
-        states = self.encoder(x, real, generators)
-        total = torch.where(real.unsqueeze(2), states, 0).sum(dim=1)
-        mean = dropped(
-            total / real.sum(dim=1, keepdim=True), self.dropout if self.training else 0, generators
-        )
+        mean = dropped(self.mean_state(x, real, generators), self.dropout if self.training else 0, generators)
         logits: torch.Tensor = self.head(mean)
         return logits
+
+    def mean_state(
+        self,
+        x: Float[torch.Tensor, "batch num_frames num_features"],
+        real: Bool[torch.Tensor, "batch num_frames"],
+        generators: Generators | None = None,
+    ) -> Float[torch.Tensor, "batch width"]:
+        """Return the mean of the encoder's states over the real frames; NaN where there is none."""
+        states = self.encoder(x, real, generators)
+        total = torch.where(real.unsqueeze(2), states, 0).sum(dim=1)
+        mean: torch.Tensor = total / real.sum(dim=1, keepdim=True)
+        return mean
 
 
 def dropped(
@@ -270,7 +279,12 @@ def build_transformer(make: Callable[[], Network], *, seed: int) -> Network:
     with torch.device("meta"):  # without numbers, so that making the layers draws none
         empty = make()
     network = empty.to_empty(device="cpu")
-    generator = torch.Generator().manual_seed(torch_seed(seed, "transformer"))
+    initialise(network, torch.Generator().manual_seed(torch_seed(seed, "transformer")))
+    return network
+
+
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Fill all weights as :func:`build_transformer` says; equal generators, equal bits."""
     for module in network.modules():
         if isinstance(module, nn.Linear):
             init.normal_(module.weight, std=_DEVIATION, generator=generator)
@@ -280,4 +294,3 @@ def build_transformer(make: Callable[[], Network], *, seed: int) -> Network:
             init.zeros_(module.bias)
         elif isinstance(module, TransformerEncoder):
             init.normal_(module.positions, std=_DEVIATION, generator=generator)
-    return network

@@ -15,11 +15,13 @@ from semioscope.plans.clips import (
     window_clips,
 )
 from semioscope.plans.corruption import Corruption, CorruptionPlan, draw_corruption
+from semioscope.plans.excerpt_steps import ExcerptStepPlan
 from semioscope.plans.excerpts import (
     ExcerptPlan,
     Excerpts,
     contextual_excerpts,
     draw_phase,
+    evenly,
     padded,
     seizure_excerpts,
 )
@@ -44,6 +46,7 @@ __all__ = [
     "Corruption",
     "CorruptionPlan",
     "ExcerptPlan",
+    "ExcerptStepPlan",
     "Excerpts",
     "IctalPart",
     "IctalParts",
@@ -67,6 +70,7 @@ __all__ = [
     "draw_corruption",
     "draw_phase",
     "draw_positions",
+    "evenly",
     "frame_times",
     "nonepileptic_parts",
     "off_pace",

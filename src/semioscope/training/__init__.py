@@ -8,12 +8,15 @@ from semioscope.training.excerpt_source import (
 from semioscope.training.loop import FitResult, fit, fit_side_by_side
 from semioscope.training.losses import CLASS_WEIGHTS, LOSSES, class_weights
 from semioscope.training.predict import (
+    SequenceScores,
     StepScores,
     middle_positions,
     predict_representations,
     predict_scores,
+    predict_sequences,
     predict_steps,
 )
+from semioscope.training.pretrained import planned_pretraining
 from semioscope.training.pretraining import PretrainingResult, pretrain
 from semioscope.training.pretraining_checkpoint import load_encoder
 from semioscope.training.pretraining_settings import PRECISIONS, PRETRAININGS, PretrainingConfig
@@ -23,7 +26,7 @@ from semioscope.training.process_group import (
     ProcessGroup,
     joined_processes,
 )
-from semioscope.training.samplers import SAMPLERS, ExamplePlan
+from semioscope.training.samplers import SAMPLERS, ExamplePlan, ShownSequences
 from semioscope.training.sampling import epoch_batches
 from semioscope.training.search import (
     SearchData,
@@ -37,7 +40,7 @@ from semioscope.training.search_space import SEARCH_SPACES, SearchConfig, Search
 from semioscope.training.search_time import estimate_seconds, measured_epoch_seconds
 from semioscope.training.selection import BEST_EPOCH
 from semioscope.training.sequences import SequenceSet, clip_set, sequence_set, step_set
-from semioscope.training.settings import OPTIMIZERS, TrainingConfig
+from semioscope.training.settings import OPTIMIZERS, SCHEDULES, TrainingConfig, training_device
 from semioscope.training.threads import single_thread
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "PRECISIONS",
     "PRETRAININGS",
     "SAMPLERS",
+    "SCHEDULES",
     "SEARCH_SPACES",
     "EndedTogetherError",
     "ExamplePlan",
@@ -61,7 +65,9 @@ __all__ = [
     "SearchConfig",
     "SearchData",
     "SearchSpace",
+    "SequenceScores",
     "SequenceSet",
+    "ShownSequences",
     "StepScores",
     "TrainingConfig",
     "TrialResult",
@@ -78,8 +84,10 @@ __all__ = [
     "mean_feature_loss",
     "measured_epoch_seconds",
     "middle_positions",
+    "planned_pretraining",
     "predict_representations",
     "predict_scores",
+    "predict_sequences",
     "predict_steps",
     "pretrain",
     "run_trial",
@@ -87,6 +95,7 @@ __all__ = [
     "single_thread",
     "space_of",
     "step_set",
+    "training_device",
     "trial",
     "trial_configs",
 ]

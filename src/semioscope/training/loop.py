@@ -1,33 +1,32 @@
-"""The one training loop: clips are drawn afresh in every epoch (or all steps taken), the best epoch is kept."""
+"""The one training loop: clips are drawn afresh in every epoch (or all are taken), the best epoch is kept."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float64
 
 from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.core.randomness import torch_seed
 from semioscope.models import (
     MASK_VALUE,
-    Aggregator,
     AggregatorConfig,
     build,
     forget_memory,
-    logits_side_by_side,
 )
-from semioscope.models.steps import StepAggregator
 from semioscope.plans import SegmentPlan
-from semioscope.training.losses import LOSSES, Loss, class_weights
-from semioscope.training.predict import batches_of_rows
+from semioscope.training.epochs import FitWork, train_epoch, validate
+from semioscope.training.losses import LOSSES, class_weights
+from semioscope.training.pretrained import begin_pretrained
+from semioscope.training.pretraining_settings import PRECISIONS
 from semioscope.training.samplers import ExamplePlan, sampler_of
-from semioscope.training.sampling import Batch, epoch_stream, shuffled_batches
-from semioscope.training.selection import BEST_EPOCH, BestEpochs, Validation
+from semioscope.training.sampling import epoch_stream, shuffled_batches
+from semioscope.training.selection import BEST_EPOCH, BestEpochs
 from semioscope.training.sequences import SequenceSet
-from semioscope.training.settings import OPTIMIZERS, TrainingConfig
+from semioscope.training.settings import OPTIMIZERS, SCHEDULES, TrainingConfig, training_device
 
 Entry = TypeVar("Entry")
 
@@ -118,9 +117,11 @@ def fit_side_by_side(
     All begin with the same weights and see the examples in the same order, as they would alone. The result of each
     is what it would be alone but for rounding; equal arguments, equal bits (on one thread).
 
-    Validation takes the middle clip of every segment (gamma infinite) or all steps, each view on its own, with the
-    class weights of the training examples. A step makes the loss and the penalty of the aggregator small; what its
-    dropout leaves out follows from seed, fold, epoch and step, not from what ran before.
+    Validation takes the middle clip of every segment (gamma infinite), all steps, or excerpts from the first frame
+    on, each view on its own, with the class weights of the training examples. A step makes the loss and the penalty
+    of the aggregator small; what its dropout leaves out follows from seed, fold, epoch and step, not from what ran
+    before. An example that shows several excerpts is learnt from once for each, counts once in the weights of the
+    classes, and is validated by the mean of their probabilities.
 
     Args:
         train: Examples to learn from; every class must be there.
@@ -128,28 +129,32 @@ def fit_side_by_side(
         aggregator: What is trained.
         training: How it is trained.
         segments: How clips are drawn; they differ in gamma only. For single clips (:func:`clip_set`)
-            ``num_segments`` is 1; for slices (:func:`step_set`) a ``StepPlan``, which draws nothing.
+            ``num_segments`` is 1; for slices (:func:`step_set`) a ``StepPlan``, which draws nothing; for excerpts of
+            views an ``ExcerptStepPlan``, which draws where they are cut.
         num_classes: At least 2.
         seed: Seed of the run.
         fold: Names the random streams of this fit.
         epochs: In place of ``training.epochs``.
 
     Raises:
-        ConfigError: If a class has no training example, a name is unknown, sizes differ, or (LostLossError) a loss
-            does not stay finite.
+        ConfigError: If a class has no training example, a name is unknown, sizes differ, the pre-training is not
+            the one that is wanted, or (LostLossError) a loss does not stay finite.
+        StoreError: If the pre-training with which it begins cannot be read.
         ValueError: If the ways to draw differ in more than gamma.
 
     References:
         Methods: GESTURES 2021, sections 3.1 and 3.2; Karácsony 2020, section 3.5.1, and 2022, "Training methods";
-        as in the papers.
+        Hou 2022, section 4, "Training details"; as in the papers.
     """
     loss_of = _chosen("loss", training.loss, LOSSES)
     make_optimizer = _chosen("optimizer", training.optimizer, OPTIMIZERS)
+    _chosen("schedule", training.schedule, SCHEDULES)
+    _chosen("precision", training.precision, PRECISIONS)
+    device = training_device(training.device)
     rule = _chosen("rule for the best epoch", training.best_epoch, BEST_EPOCH)
     num_epochs = training.epochs if epochs is None else epochs
     _check(train, validation, num_epochs, segments)
     balance = class_weights(train.y_true, num_classes=num_classes, rule=training.class_weights)
-    weights = torch.tensor(balance, dtype=torch.float32)
     models = [
         build(
             aggregator,
@@ -159,30 +164,52 @@ def fit_side_by_side(
         )
         for _ in segments
     ]
+    begin_pretrained(models, aggregator)
     if training.standardize:
         moments = _moments(train)
         for model in models:
             model.standardize(*moments)
-    optimizer = make_optimizer([parameter for model in models for parameter in model.parameters()], training)
+    for model in models:
+        model.to(device)
+    trained = [parameter for model in models for parameter in model.parameters() if parameter.requires_grad]
+    work = FitWork(
+        models=models,
+        optimizer=make_optimizer(trained, training),
+        training=training,
+        loss_of=loss_of,
+        weights=torch.tensor(balance, dtype=torch.float32, device=device),
+        num_epochs=num_epochs,
+    )
 
     sampler = sampler_of(train, segments[0])
-    num_short, valid_rows = sampler.num_short, None
+    num_short, valid_shown = sampler.num_short, None
     if validation is not None:
         fixed = sampler_of(validation, segments[0])
-        num_short, valid_rows = num_short + fixed.num_short, fixed.fixed()
+        num_short, valid_shown = num_short + fixed.num_short, fixed.fixed()
 
     best = BestEpochs(rule, num_models=len(models), num_epochs=num_epochs, patience=training.patience)
     train_loss, valid_loss, valid_accuracy = np.full((3, len(models), num_epochs), np.nan)
     for epoch in range(1, num_epochs + 1):
         drawn = [sampler.drawn(plan, epoch_stream(seed, fold=fold, epoch=epoch)) for plan in segments]
         batches = shuffled_batches(
-            train, drawn, batch_size=training.batch_size, seed=seed, fold=fold, epoch=epoch
+            train,
+            [shown.rows for shown in drawn],
+            batch_size=training.batch_size,
+            seed=seed,
+            fold=fold,
+            epoch=epoch,
+            owner=drawn[0].owner,
         )
         now, is_running = epoch - 1, best.is_running
-        dropout = functools.partial(torch_seed, seed, "dropout", fold=fold, epoch=epoch)
-        losses = train_loss[:, now] = _train_on(models, optimizer, batches, loss_of, weights, dropout)
-        if validation is not None and valid_rows is not None:
-            seen = _validate(models, validation, valid_rows, loss_of, weights, training.batch_size)
+        losses = train_loss[:, now] = train_epoch(
+            work,
+            batches,
+            epoch=epoch,
+            num_steps=-(-len(drawn[0].owner) // training.batch_size),
+            dropout_seed=functools.partial(torch_seed, seed, "dropout", fold=fold, epoch=epoch),
+        )
+        if validation is not None and valid_shown is not None:
+            seen = validate(work, validation, valid_shown)
             losses = valid_loss[:, now] = seen.loss
             valid_accuracy[:, now] = seen.accuracy
             best.see(epoch, seen, models)
@@ -213,71 +240,6 @@ def fit_side_by_side(
             )
         )
     return results
-
-
-def _train_on(
-    models: Sequence[Aggregator],
-    optimizer: torch.optim.Optimizer,
-    batches: Iterable[Batch],
-    loss_of: Loss,
-    weights: Float[torch.Tensor, " num_classes"],
-    dropout_seed: Callable[..., int],
-) -> Float64[np.ndarray, " num_models"]:
-    """Take one step per batch and return each mean loss over the examples, as it was before each step."""
-    for model in models:
-        model.train()
-    # the others draw nothing in a step and have no penalty
-    with_dropout = [model for model in models if isinstance(model, StepAggregator)]
-    total, count = np.zeros(len(models)), 0
-    for step, (x, y_true) in enumerate(batches):
-        for model in with_dropout:
-            model.set_step_generator(torch.Generator().manual_seed(dropout_seed(step=step)))
-        optimizer.zero_grad()
-        loss = _mean_losses(logits_side_by_side(models, x), y_true, loss_of, weights)
-        to_lower = sum((model.penalty() for model in with_dropout), start=loss.sum())
-        to_lower.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        total += loss.detach().double().numpy() * len(y_true)
-        count += len(y_true)
-    return total / count
-
-
-def _mean_losses(
-    logits: Float[torch.Tensor, "num_models batch num_classes"],
-    y_true: Int[torch.Tensor, " batch"],
-    loss_of: Loss,
-    weights: Float[torch.Tensor, " num_classes"],
-) -> Float[torch.Tensor, " num_models"]:
-    each = loss_of(logits.flatten(0, 1), y_true.repeat(len(logits)), weights)
-    return each.view(len(logits), -1).mean(dim=1)
-
-
-def _validate(
-    models: Sequence[Aggregator],
-    data: SequenceSet,
-    rows: Int[np.ndarray, "num_examples num_steps"],
-    loss_of: Loss,
-    weights: Float[torch.Tensor, " num_classes"],
-    batch_size: int,
-) -> Validation:
-    """Return what every model shows over the same examples."""
-    for model in models:
-        model.eval()
-    with torch.no_grad():
-        logits = torch.cat(
-            [
-                logits_side_by_side(models, x.expand(len(models), -1, -1, -1))
-                for x in batches_of_rows(data, rows, batch_size)
-            ],
-            dim=1,
-        )
-        y_true = torch.tensor(data.y_true)
-        return Validation(
-            loss=_mean_losses(logits, y_true, loss_of, weights).double().numpy(),
-            y_predicted=logits.argmax(dim=2).numpy(),
-            y_true=data.y_true,
-            num_classes=logits.shape[2],
-        )
 
 
 def _moments(

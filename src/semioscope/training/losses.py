@@ -106,6 +106,12 @@ def inverse_frequency(counts: Int[np.ndarray, " num_classes"]) -> Float[np.ndarr
     return weights
 
 
+def inverse_count(counts: Int[np.ndarray, " num_classes"]) -> Float[np.ndarray, " num_classes"]:
+    """Return 1 / N_c: "reciprocal of the number of video clips per class". Hou 2022, "Training details"."""
+    weights: np.ndarray = 1 / counts
+    return weights
+
+
 def equal(counts: Int[np.ndarray, " num_classes"]) -> Float[np.ndarray, " num_classes"]:
     """Return 1 for every class."""
     return np.ones(counts.size)
@@ -114,6 +120,7 @@ def equal(counts: Int[np.ndarray, " num_classes"]) -> Float[np.ndarray, " num_cl
 CLASS_WEIGHTS: dict[str, Callable[[Int[np.ndarray, " num_classes"]], Float[np.ndarray, " num_classes"]]] = {
     "first_over_class": first_over_class,
     "inverse_frequency": inverse_frequency,
+    "inverse_count": inverse_count,
     "equal": equal,
 }
 

@@ -63,8 +63,12 @@ def write_checkpoint(path: Path, checkpoint: PretrainingCheckpoint) -> None:
         )
 
 
-def read_checkpoint(path: Path) -> PretrainingCheckpoint:
+def read_checkpoint(path: Path, *, prefix: str = "") -> PretrainingCheckpoint:
     """Read a checkpoint.
+
+    Args:
+        path: The file.
+        prefix: Only tensors whose names begin so are read; others take time and memory.
 
     Raises:
         StoreError: If it is absent, damaged, of a newer version, or no checkpoint of pre-training.
@@ -73,8 +77,11 @@ def read_checkpoint(path: Path) -> PretrainingCheckpoint:
         with safetensors.safe_open(path, framework="pt") as stream:
             about: dict[str, Any] = json.loads((stream.metadata() or {})[METADATA_KEY])
             _check_kind(path, about)
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118  (no mapping)
-        loss = tensors.pop(_LOSS).numpy()
+            names = list(stream.keys())
+            tensors = {
+                name: stream.get_tensor(name) for name in names if name != _LOSS and name.startswith(prefix)
+            }
+            loss = stream.get_tensor(_LOSS).numpy()
         if len(loss) != about["step"]:
             msg = f"{len(loss)} losses of {about['step']} steps"
             raise ValueError(msg)
@@ -123,16 +130,12 @@ def load_encoder(path: Path, *, config: TransformerConfig | None = None) -> Tran
         StoreError: If the file is absent, damaged or no checkpoint of pre-training.
         ConfigError: If it is of another architecture.
     """
-    checkpoint = read_checkpoint(path)
+    prefix = "network.encoder."
+    checkpoint = read_checkpoint(path, prefix=prefix)
     settings = checkpoint.settings
     if config is not None:
         check_settings(path, settings, {"transformer": config.model_dump(mode="json")})
-    prefix = "network.encoder."
-    state = {
-        name.removeprefix(prefix): tensor
-        for name, tensor in checkpoint.tensors.items()
-        if name.startswith(prefix)
-    }
+    state = {name.removeprefix(prefix): tensor for name, tensor in checkpoint.tensors.items()}
     try:
         with torch.device("meta"):
             encoder = TransformerEncoder(TransformerConfig.model_validate(settings["transformer"]))

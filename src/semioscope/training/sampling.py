@@ -56,27 +56,31 @@ def epoch_stream(seed: int, *, fold: int | str, epoch: int) -> np.random.Generat
 
 def shuffled_batches(
     data: SequenceSet,
-    rows_of_models: Sequence[Int[np.ndarray, "num_examples num_segments"]],
+    rows_of_models: Sequence[Int[np.ndarray, "num_sequences num_segments"]],
     *,
     batch_size: int,
     seed: int,
     fold: int | str,
     epoch: int,
+    owner: Int[np.ndarray, " num_sequences"] | None = None,
 ) -> Iterator[Batch]:
-    """Yield features and classes of every example once, in a random order that all models share.
+    """Yield features and classes of every sequence once, in a random order that all models share.
 
     Args:
         data: The examples.
-        rows_of_models: For each model, the rows that every example shows in this epoch.
-        batch_size: Examples per batch; the last one may be smaller.
+        rows_of_models: For each model, the rows of every sequence that the examples show in this epoch.
+        batch_size: Sequences per batch; the last one may be smaller.
         seed: Seed of the run.
         fold: Names the random stream, with the epoch.
         epoch: From 1.
+        owner: The example that each sequence belongs to and has the class of; None means one sequence per example,
+            in their order.
     """
-    order = stream(seed, "order", fold=fold, epoch=epoch).permutation(data.num_examples)
+    y_of_rows = data.y_true if owner is None else data.y_true[owner]
+    order = stream(seed, "order", fold=fold, epoch=epoch).permutation(y_of_rows.size)
     # gathered step by step, as recurrent layers read it; a batch is a view of that
     rows = np.stack([own[order].T for own in rows_of_models])
-    y_true = data.y_true[order]
+    y_true = y_of_rows[order]
     for begin in range(0, order.size, batch_size):
         part = slice(begin, begin + batch_size)
         steps_first = torch.from_numpy(data.gathered(rows[:, :, part]))

@@ -59,7 +59,7 @@ def run(train, validation=None, *, aggregator="mean", segments=None, num_classes
     return fit(
         train,
         validation,
-        aggregator=AggregatorConfig(name=aggregator, hidden_size=4),
+        aggregator=AggregatorConfig(name=aggregator, hidden_size=4, transformer="tiny"),
         training=TrainingConfig(**training),
         segments=segments or SegmentPlan(num_segments=4),
         num_classes=num_classes,
@@ -70,7 +70,7 @@ def run(train, validation=None, *, aggregator="mean", segments=None, num_classes
 
 
 def model_of(result, aggregator="mean", num_classes=2):
-    config = AggregatorConfig(name=aggregator, hidden_size=4)
+    config = AggregatorConfig(name=aggregator, hidden_size=4, transformer="tiny")
     return restore(config, num_features=NUM_FEATURES, num_classes=num_classes, state=result.state)
 
 

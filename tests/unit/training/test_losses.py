@@ -96,10 +96,20 @@ def test_inverse_frequency_is_that_of_scikit_learn(y_true):
     np.testing.assert_allclose(class_weights(y_true, num_classes=3, rule="inverse_frequency"), expected)
 
 
+@settings(deadline=None)
+@given(y_true=labels)
+def test_inverse_count_gives_every_class_a_total_of_one(y_true):
+    weights = class_weights(y_true, num_classes=3, rule="inverse_count")
+    totals = [sum(weights[y] for y in y_true if y == c) for c in range(3)]
+    np.testing.assert_allclose(totals, 1)
+
+
 def test_class_without_example_is_refused():
     with pytest.raises(ConfigError, match=r"at least one training example, got class 0: 0, class 1: 3\. Use"):
         class_weights(np.array([1, 1, 1]), num_classes=2, rule="first_over_class")
     with pytest.raises(ConfigError, match=r"Classes must be in \[0, 2\), got 0 to 2"):
         class_weights(np.array([0, 2]), num_classes=2, rule="equal")
-    with pytest.raises(ConfigError, match=r"Unknown class weighting 'inverse'\. Did you mean inverse_freq"):
+    with pytest.raises(
+        ConfigError, match=r"Unknown class weighting 'inverse'\. Did you mean inverse_(count|freq)"
+    ):
         class_weights(np.array([0, 1]), num_classes=2, rule="inverse")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from semioscope.core.errors import ConfigError
 from semioscope.core.randomness import stream, torch_seed
 from semioscope.models import MASK_VALUE, AggregatorConfig, build, restore
-from semioscope.plans import SegmentPlan, StepPlan
+from semioscope.plans import ExcerptStepPlan, SegmentPlan, StepPlan
 from semioscope.training import (
     LOSSES,
     SAMPLERS,
@@ -24,7 +24,6 @@ from semioscope.training import (
     single_thread,
     step_set,
 )
-from semioscope.training.predict import batches_of_rows
 from semioscope.training.samplers import sampler_of
 from semioscope.training.sampling import shuffled_batches
 
@@ -106,9 +105,8 @@ def test_steps_stand_behind_masked_ones(lengths, more, filling, seed):
     data = slices(lengths, filling=filling, seed=seed)
     chosen = np.random.default_rng(seed).permutation(len(lengths))[: 1 + seed % len(lengths)]
     for part in (data, data.subset(chosen)):
-        rows = sampler_of(part, StepPlan(num_steps=7 + more)).fixed()
-        (x,) = batches_of_rows(part, rows)
-        np.testing.assert_array_equal(x.numpy(), padded_by_hand(part, 7 + more))
+        rows = sampler_of(part, StepPlan(num_steps=7 + more)).fixed().rows
+        np.testing.assert_array_equal(part.gathered(rows), padded_by_hand(part, 7 + more))
 
 
 def test_nothing_is_copied_but_batches():
@@ -127,7 +125,7 @@ def test_nothing_is_copied_but_batches():
 def test_an_epoch_shows_every_slice_once_with_all_its_steps():
     data = many(23)
     wanted = padded_by_hand(data)
-    rows = sampler_of(data, PLAN).drawn(PLAN, stream(0, "segments"))
+    rows = sampler_of(data, PLAN).drawn(PLAN, stream(0, "segments")).rows
     found = []
     for x, y_true in shuffled_batches(data, [rows], batch_size=5, seed=0, fold=0, epoch=1):
         assert x.shape[1:] == (len(y_true), 7, NUM_FEATURES)
@@ -140,9 +138,9 @@ def test_an_epoch_shows_every_slice_once_with_all_its_steps():
 
 
 def test_every_sampler_is_chosen_by_its_plan():
-    for plan in (PLAN, SegmentPlan(num_segments=2)):
+    for plan in (PLAN, SegmentPlan(num_segments=2), ExcerptStepPlan(num_positions=4)):
         assert isinstance(sampler_of(slices([7, 7]), plan), SAMPLERS[plan.sampler])
-    assert {PLAN.sampler, SegmentPlan().sampler} == SAMPLERS.keys()
+    assert {PLAN.sampler, SegmentPlan().sampler, ExcerptStepPlan().sampler} == SAMPLERS.keys()
 
 
 def test_loop_is_the_plain_one():
