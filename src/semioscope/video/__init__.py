@@ -4,10 +4,11 @@ from semioscope.video.decode import DECODER_VERSION, DecodeReport, Frame, FrameR
 from semioscope.video.depth import Pairing, missing_share, pair_streams
 from semioscope.video.depth_check import DepthCheck, check_depth
 from semioscope.video.encode import CODECS, CodecSpec, VideoWriter, available_codecs
-from semioscope.video.fingerprint import fingerprint
+from semioscope.video.fingerprint import fingerprint, whole_print
 from semioscope.video.gray16 import GRAY16_KINDS, Gray16Kind, Gray16Reader, is_gray16, open_gray16
 from semioscope.video.gray_check import FramesCheck, check_gray16
 from semioscope.video.grey import GREY_WINDOWS, GreyRule, GreyWindow, grey_window, to_8bit
+from semioscope.video.images import holds_pictures
 from semioscope.video.index import PacketIndex, index_packets
 from semioscope.video.paired import PairedFrame, PairedFrames, PairedStreams, open_paired
 from semioscope.video.parts import Part, is_parts_list, read_parts
@@ -44,6 +45,7 @@ __all__ = [
     "check_gray16",
     "fingerprint",
     "grey_window",
+    "holds_pictures",
     "index_packets",
     "is_gray16",
     "is_parts_list",
@@ -56,4 +58,5 @@ __all__ = [
     "read_parts",
     "read_pictures",
     "to_8bit",
+    "whole_print",
 ]

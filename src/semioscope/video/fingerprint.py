@@ -69,6 +69,37 @@ def fingerprint(path: Path) -> str:
     return state.hexdigest()[:32]
 
 
+def whole_print(path: Path) -> str:
+    """Return 64 hexadecimal digits, the SHA-256 of every byte of a file; of a folder or an array, of all its files.
+
+    Of a folder the names of the pictures count, too, and for both the file with the times.
+
+    Args:
+        path: A video file, a folder of pictures, or an array.
+
+    Raises:
+        VideoError: If a file is absent or cannot be read.
+    """
+    state = hashlib.sha256()
+    if path.is_dir():
+        files = [path / name for name in picture_names(path)] + [find_sidecar(path)]
+        for file in files:
+            state.update(f"{file.name} ".encode())
+            _hash(state, file)
+    else:
+        check_file(path, _what(path))
+        if is_array(path):
+            _hash(state, find_sidecar(path))
+        _hash(state, path)
+    return state.hexdigest()
+
+
+def _hash(state: "hashlib._Hash", path: Path) -> None:
+    with as_video_error(path, "reading"), path.open("rb") as stream:
+        while piece := stream.read(_END_BYTES):
+            state.update(piece)
+
+
 def _what(path: Path) -> str:
     """Return what a file should be, for messages."""
     if is_array(path):

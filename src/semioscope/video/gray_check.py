@@ -110,6 +110,6 @@ def _lost(reader: Gray16Reader, stream: str, *, is_whole: bool) -> Iterator[str]
     if source.num_lacking:
         frames = counted(source.num_lacking, "frame")
         yield (
-            f"{name} lacks {frames} of {stream} between others; they are counted as missing. Copy it again from its "
-            "source if they should be there."
+            f"{name} lacks {frames} of {stream} between others, counted as missing. Copy it again from its source if "
+            "they should be there."
         )

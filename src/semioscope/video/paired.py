@@ -273,9 +273,9 @@ def pairing_remarks(
         remedy = "Check the offset, and whether the depth is whole."
     return (
         f"{depth_name} must give depth for every infrared frame, but {pairing.num_paired} of {pairing.num_infrared} "
-        f"({100 * (1 - pairing.unpaired_share):.0f} %) have a depth frame within half a frame: {why}. What a frame "
-        "without depth is part of has no features, and an event that would lose more than half so keeps its raw "
-        f"picture and is flagged. {remedy}",
+        f"({100 * (1 - pairing.unpaired_share):.0f} %) have a depth frame within half a frame: {why}. A slice with a "
+        "frame without depth has no features; an event that would lose more than half of its frames or slices keeps "
+        f"its raw picture and is flagged. {remedy}",
     )
 
 

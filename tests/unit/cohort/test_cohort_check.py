@@ -5,7 +5,7 @@ import shutil
 import av
 import numpy as np
 import pytest
-from gray16 import write_array, write_folder, write_video
+from gray16 import WRITERS, write_array, write_folder
 
 from semioscope.cohort import TASKS, Task, check_cohort
 from semioscope.video import VideoWriter
@@ -62,7 +62,7 @@ def test_what_is_no_video_is_named(with_videos):
     first, second = told(with_videos)
     assert first.startswith("error recordings.tsv row 4 (recording r2): ")
     assert "r2.mp4" in first
-    assert "path r3.mp4 must be a video file, but is a folder" in second
+    assert "path r3.mp4 must be a video file, but is a folder, and none of 16-bit pictures" in second
 
 
 def test_empty_and_cut_files_are_named(with_videos):
@@ -120,9 +120,29 @@ def test_one_video_under_two_patients_is_an_error(with_videos, full):
     shutil.copy(with_videos / "videos" / "r2.mp4", with_videos / "videos" / "r3.mp4")
     (message,) = told(with_videos, full=full)
     assert message.startswith(
-        "error recordings.tsv row 5 (recording r3): shows the same video as recording r2 (row 4), but is "
-        "of patient p3"
+        "error recordings.tsv row 4 (recordings r2 and r3): show the same video (rows 4 and 5), but are of patients "
+        "p2 and p3."
     )
+    assert message.endswith("Give them one patient_id, or correct the paths.")
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("num_patients", [1, 3])
+def test_many_equal_videos_are_one_problem_that_names_them_all(write, full, num_patients):
+    rows = [f"r{number}\tp{1 + number % num_patients}\tvideos/r{number}.mp4" for number in range(1, 8)]
+    folder = write(
+        patients="patient_id\n" + "".join(f"p{number + 1}\n" for number in range(num_patients)),
+        recordings="\n".join(["recording_id\tpatient_id\tpath", *rows, ""]),
+        seizures="seizure_id\trecording_id\tonset\toffset\ns1\tr1\t0\t1\n",
+    )
+    video = make_video(folder / "videos" / "r1.mp4")
+    for number in range(2, 8):
+        shutil.copy(video, folder / "videos" / f"r{number}.mp4")
+    (message,) = told(folder, full=full)
+    assert message.startswith("error recordings.tsv row 2 (recordings r1, r2, r3, r4, r5, r6 and r7): ")
+    assert "(rows 2, 3, 4, 5, 6, 7 and 8)" in message
+    said = "must differ in content or region" if num_patients == 1 else "but are of patients p2, p3 and p1."
+    assert said in message
 
 
 def test_two_people_in_one_picture_are_a_warning(with_videos):
@@ -132,8 +152,10 @@ def test_two_people_in_one_picture_are_a_warning(with_videos):
     )
     (with_videos / "recordings.tsv").write_text(recordings)
     (message,) = told(with_videos)
-    assert message.startswith("warning recordings.tsv row 4 (recording r2): shows the same video")
-    assert message.endswith("unless the picture really shows two people.")
+    assert message.startswith(
+        "warning recordings.tsv row 2 (recordings r1-large and r2): show the same video"
+    )
+    assert message.endswith("unless the picture really shows several people.")
 
 
 def test_the_same_picture_twice_is_an_error(with_videos):
@@ -141,7 +163,8 @@ def test_the_same_picture_twice_is_an_error(with_videos):
     (with_videos / "recordings.tsv").write_text(text)
     (message,) = told(with_videos)
     assert message.startswith(
-        "error recordings.tsv row 3 (recording r1-small): must differ from recording r1-large (row 2) in content or"
+        "error recordings.tsv row 2 (recordings r1-large and r1-small): must differ in content or region, but are "
+        "the same video and region (rows 2 and 3)."
     )
 
 
@@ -171,13 +194,13 @@ def test_a_parts_list_is_one_recording(with_videos):
     assert "must have the columns path and start_seconds" in told(with_videos)[0]
 
 
-def add_depth(folder, *, offset=0.0, infrared=None, **frames):
+def add_depth(folder, *, offset=0.0, infrared=None, way="video", **frames):
     """Give recording r3 16-bit infrared, and depth of some frames, kept as an array."""
     if infrared is None:
         infrared = np.full((30, 6, 8), 9000, np.uint16)
-    write_video(folder / "videos" / "r3", infrared, fps=10)
+    path = WRITERS[way](folder / "videos" / "r3", infrared, fps=10)
     table = folder / "recordings.tsv"
-    lines = table.read_text().replace("r3.mp4", "r3.mkv").splitlines()
+    lines = table.read_text().replace("r3.mp4", path.name).splitlines()
     lines[0] += "\tdepth_path\tdepth_offset_seconds"
     lines[1:] = [f"{line}\tn/a\tn/a" for line in lines[1:-1]] + [f"{lines[-1]}\tdepth/r3.npy\t{offset}"]
     table.write_text("\n".join(lines) + "\n")
@@ -189,9 +212,57 @@ DEPTH = np.full((30, 6, 8), 2000, np.uint16)
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_good_depth_has_no_problems(with_videos, full):
-    add_depth(with_videos, depth=DEPTH)
+@pytest.mark.parametrize("way", list(WRITERS))
+def test_good_depth_has_no_problems(with_videos, full, way):
+    add_depth(with_videos, depth=DEPTH, way=way)
     assert told(with_videos, full=full) == []
+
+
+@pytest.mark.parametrize("way", list(WRITERS))
+class TestInfraredOfEveryKind:
+    def test_is_held_against_its_depth(self, with_videos, way):
+        add_depth(with_videos, depth=DEPTH[:, :3], way=way)
+        (message,) = told(with_videos)
+        assert message.startswith(
+            "error recordings.tsv row 5 (recording r3): Infrared and depth must have pictures"
+        )
+
+    def test_has_an_end(self, with_videos, way):
+        add_depth(with_videos, depth=DEPTH, way=way)
+        table = with_videos / "seizures.tsv"
+        table.write_text(table.read_text().replace("2.9", "3.2"))
+        assert "offset 3.2 must lie within recording r3, which ends at 3.00 s" in told(with_videos)[0]
+
+    @pytest.mark.parametrize("full", [False, True])
+    def test_is_compared_with_others(self, with_videos, way, full):
+        add_depth(with_videos, depth=DEPTH, way=way)
+        table = with_videos / "recordings.tsv"
+        lines = table.read_text().splitlines()
+        copy = WRITERS[way](with_videos / "videos" / "r2", np.full((30, 6, 8), 9000, np.uint16), fps=10)
+        table.write_text("\n".join(line.replace("r2.mp4", copy.name) for line in lines) + "\n")
+        (message,) = told(with_videos, full=full)
+        assert "(recordings r2 and r3): show the same video" in message
+
+    def test_is_refused_where_it_is_black(self, with_videos, way):
+        add_depth(with_videos, infrared=np.zeros((30, 6, 8), np.uint16), depth=DEPTH, way=way)
+        assert (
+            "must hold infrared, but 5 frames of it that were looked at are all zero" in told(with_videos)[0]
+        )
+
+
+def test_infrared_pictures_that_are_empty_or_without_times_are_told(with_videos):
+    add_depth(with_videos, depth=DEPTH, way="folder")
+    (with_videos / "videos" / "r3" / "depth_17.png").write_bytes(b"")
+    (message,) = told(with_videos)
+    assert message.startswith(
+        "warning recordings.tsv row 5 (recording r3): r3: 1 picture is counted as missing, of 30: depth_17.png must "
+        "be a picture, but it is empty (0 bytes)."
+    )
+    (with_videos / "videos" / "r3" / "fps.txt").unlink()
+    (message,) = told(with_videos)
+    assert (
+        "error recordings.tsv row 5 (recording r3): r3 must have its times inside it, but has none" in message
+    )
 
 
 def test_depth_files_must_exist(with_videos):
@@ -207,7 +278,7 @@ def test_depth_files_must_exist(with_videos):
     [
         ("error", DEPTH.astype(np.uint8), 0, "r3.npy must hold 16-bit whole numbers (uint16), got uint8"),
         ("error", DEPTH[:, :3], 0, "pictures of one size, pixel on pixel, got r3.mkv 8x6 and r3.npy 8x3"),
-        ("error", DEPTH * 0, 0, "r3.npy must hold depth, but 5 frames of it are all zero"),
+        ("error", DEPTH * 0, 0, "r3.npy must hold depth, but 5 frames of it that were"),
         ("error", DEPTH, 50, "r3.npy must overlap r3.mkv in time, but with depth_offset_seconds 50"),
         (
             "warning",
@@ -216,7 +287,7 @@ def test_depth_files_must_exist(with_videos):
             "the first frame must hold depth, but is all",
         ),
         ("warning", DEPTH * (np.arange(8) > 4).astype(np.uint16), 0, "62 % of the first frame has no depth"),
-        ("warning", DEPTH[:12], 0, "r3.npy must give depth for most infrared frames, but"),
+        ("warning", DEPTH[:12], 0, "r3.npy must run as long as r3.mkv, but gives depth from 0.00 to 1.20 s"),
     ],
 )
 def test_bad_depth_is_named_with_its_row(with_videos, severity, depth, offset, message):

@@ -1,8 +1,8 @@
 import pytest
-from gray16 import drawn, write_array, write_folder
+from gray16 import WRITERS, drawn, write_array, write_folder
 
 from semioscope.core.errors import VideoError
-from semioscope.video import fingerprint
+from semioscope.video import fingerprint, whole_print
 
 
 def test_content_counts_and_the_name_does_not(tmp_path):
@@ -76,3 +76,24 @@ def test_the_times_of_an_array_count(tmp_path):
     path.with_suffix(".fps.txt").unlink()
     with pytest.raises(VideoError, match="must have its times beside it"):
         fingerprint(path)
+
+
+@pytest.mark.parametrize("way", list(WRITERS))
+def test_the_whole_print_is_that_of_a_copy_and_changes_with_any_byte(tmp_path, way):
+    first, second = (WRITERS[way](tmp_path / name / "d", drawn()) for name in "ab")
+    before = whole_print(first)
+    assert whole_print(second) == before
+    files = sorted(second.iterdir()) if second.is_dir() else [second, *second.parent.glob("*.txt")]
+    for file in files:
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        assert whole_print(second) != before, file.name
+        file.write_bytes(whole)
+    assert whole_print(second) == before
+
+
+def test_an_empty_picture_does_not_lose_the_others(tmp_path):
+    folder = write_folder(tmp_path / "d", drawn())
+    before = fingerprint(folder)
+    (folder / "depth_3.png").write_bytes(b"")
+    assert fingerprint(folder) != before
