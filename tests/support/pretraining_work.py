@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semioscope.core.errors import SemioscopeError
+from semioscope.core.errors import ConfigError, SemioscopeError
 from semioscope.core.files import read_json, write_json
 from semioscope.plans import CorruptionPlan, draw_corruption
 
@@ -93,46 +93,36 @@ class DyingExcerpts:
         return self.inner.read(index, crop)
 
 
-def pretrain_share(rank, size, port, folder, how, checkpoints):
-    """Be one process of several; leave a record of what came of it."""
+def as_process(rank, size, port, folder, work, arguments):
+    """Be one process of several; leave a record of what came of the work."""
     import torch
 
-    from semioscope.training import joined_processes, pretrain
+    from semioscope.training import joined_processes
 
     torch.set_num_threads(1)
     os.environ.update(
         RANK=str(rank), WORLD_SIZE=str(size), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port),
         GLOO_SOCKET_IFNAME="lo",
     )  # fmt: skip
-    source = tiny_excerpts()
-    if how and rank == 1:
-        source = DyingExcerpts(source, dies_at=7, how=how)
     try:
         with joined_processes(timeout_seconds=60) as group:
-            results = [
-                pretrain(
-                    source, transformer=tiny_transformer(), training=tiny_training(), corruption=CORRUPTION,
-                    seed=1, group=group, checkpoint=checkpoint, checkpoint_every=1,
-                )
-                for checkpoint in checkpoints
-            ]  # fmt: skip
-        record = {"loss": [result.loss.tolist() for result in results]}
-    except SemioscopeError as err:
+            record = work(group, *arguments)
+    except (SemioscopeError, KeyboardInterrupt) as err:
         record = {"error": type(err).__name__, "message": str(err)}
     write_json(Path(folder) / f"{rank}.json", record)
 
 
-def pretrain_together(size, folder, *checkpoints, how=""):
-    """Pre-train in several processes, once per checkpoint; return the record of each, None where there is none."""
+def together(size, folder, work, *arguments):
+    """Do some work in several processes; return the record of each, None where there is none."""
     folder.mkdir(parents=True)
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    context = multiprocessing.get_context("spawn")
+    # the libraries are loaded once, by a process that does nothing but fork; every optimizer needs the second one
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["semioscope.training", "torch._dynamo"])
     processes = [
-        context.Process(
-            target=pretrain_share, args=(rank, size, port, str(folder), how, checkpoints), daemon=True
-        )
+        context.Process(target=as_process, args=(rank, size, port, str(folder), work, arguments), daemon=True)
         for rank in range(size)
     ]
     for process in processes:
@@ -142,3 +132,46 @@ def pretrain_together(size, folder, *checkpoints, how=""):
         assert not process.is_alive()
     files = [folder / f"{rank}.json" for rank in range(size)]
     return [read_json(file) if file.exists() else None for file in files]
+
+
+def pretrain_share(group, how, checkpoints):
+    """Pre-train, once per checkpoint."""
+    from semioscope.training import pretrain
+
+    source = tiny_excerpts()
+    if how and group.rank == 1:
+        source = DyingExcerpts(source, dies_at=7, how=how)
+    results = [
+        pretrain(
+            source, transformer=tiny_transformer(), training=tiny_training(), corruption=CORRUPTION,
+            seed=1, group=group, checkpoint=checkpoint, checkpoint_every=1,
+        )
+        for checkpoint in checkpoints
+    ]  # fmt: skip
+    return {"loss": [result.loss.tolist() for result in results]}
+
+
+def pretrain_together(size, folder, *checkpoints, how=""):
+    """Pre-train in several processes; return the record of each."""
+    return together(size, folder, pretrain_share, how, checkpoints)
+
+
+def told_by_first(group, how):
+    """Let the first process do something alone, in one of several ways."""
+    import torch
+
+    def work():
+        if how == "fails":
+            msg = "Nothing can be done."
+            raise ConfigError(msg)
+        if how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"rank": group.rank, "large": np.arange(100_000)}
+
+    if how == "interrupted":
+        raise KeyboardInterrupt
+    found = group.from_first(work, name="first")
+    again = group.from_first(lambda: group.rank, name="second")
+    total = torch.tensor([float(group.rank)])
+    group.add_up(total)
+    return {"rank": found["rank"], "sum": int(found["large"].sum()), "again": again, "total": float(total)}

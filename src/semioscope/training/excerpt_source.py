@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 
 from semioscope.core.errors import ConfigError
+from semioscope.core.progress import Progress, QuietProgress, stage
 from semioscope.core.randomness import stream
 from semioscope.plans import CorruptionPlan, draw_corruption, padded
 
@@ -140,24 +141,32 @@ def spoilt_excerpts(
     return SpoiltExcerpts(inputs=np.stack(inputs), targets=np.stack(targets), real=np.stack(real))
 
 
-def mean_feature_loss(source: ExcerptSource) -> float:
+def mean_feature_loss(source: ExcerptSource, *, progress: Progress | None = None) -> float:
     """Return the loss of the trivial predictor, which answers the mean feature vector at every position.
 
     The mean is over all real frames of all excerpts and crops; the loss is that of pre-training: squared differences,
     summed over features and real positions, averaged over excerpts. Reads everything once.
 
+    Args:
+        source: The excerpts.
+        progress: Where to report to.
+
     Raises:
-        ConfigError: If there is no excerpt.
+        ConfigError: If there is no excerpt, or a feature is not finite.
     """
     _check_some(source)
     total = np.zeros(len(source.pad))
     squares, count = 0.0, 0
-    for number in range(len(source.names)):
-        for crop in range(source.num_crops):
-            features = source.read(number, crop).astype(np.float64)
-            total += features.sum(axis=0)
-            squares += float(np.square(features).sum())
-            count += len(features)
+    with stage(progress or QuietProgress(), "mean feature", len(source.names), unit="excerpts") as shown:
+        for number, name in enumerate(source.names):
+            for crop in range(source.num_crops):
+                features = source.read(number, crop).astype(np.float64)
+                if not np.isfinite(features).all():
+                    raise ConfigError(not_finite(name))
+                total += features.sum(axis=0)
+                squares += float(np.square(features).sum())
+                count += len(features)
+            shown.advance(note=name)
     return float(squares - np.square(total).sum() / count) / (len(source.names) * source.num_crops)
 
 
@@ -177,6 +186,11 @@ def check_source(source: ExcerptSource, corruption: CorruptionPlan) -> None:
             "shorter span (span_frames)."
         )
         raise ConfigError(msg)
+
+
+def not_finite(name: str) -> str:
+    """Return what to say of an excerpt whose features are not finite."""
+    return f"Features must be finite, but those of excerpt {name} are not. Extract them again."
 
 
 def _check_some(source: ExcerptSource) -> None:

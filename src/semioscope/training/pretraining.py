@@ -5,6 +5,7 @@ dropout are named by seed, epoch and excerpt. Memory: one share of features, fou
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,11 @@ class PretrainingResult:
     epoch_loss: Float64[np.ndarray, " num_epochs"]
     num_steps: int
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether all steps were taken."""
+        return len(self.loss) == self.num_steps
+
 
 def pretrain(
     source: ExcerptSource,
@@ -61,6 +67,7 @@ def pretrain(
     group: ProcessGroup | None = None,
     device: str = "cpu",
     clips_at_once: int = 16,
+    on_checkpoint: Callable[[Float64[np.ndarray, " num_taken"]], None] | None = None,
     progress: Progress | None = None,
 ) -> PretrainingResult:
     """Pre-train a Transformer, or go on from a checkpoint; stopped or not, the same bits (on as many threads).
@@ -81,6 +88,7 @@ def pretrain(
         device: Where the network is. Dropout is drawn there; processors and accelerators draw different numbers.
         clips_at_once: Excerpts of a share that are in the network together; fewer need less memory, and the
             gradient is the same but for rounding.
+        on_checkpoint: Called in the first process after each checkpoint, with the loss of every step.
         progress: Where the first process reports to, step by step.
 
     Raises:
@@ -113,7 +121,7 @@ def pretrain(
     )
     settings = {
         "transformer": transformer.model_dump(mode="json"),
-        "training": training.model_dump(mode="json"),
+        "training": training.model_dump(mode="json", exclude={"device"}),
         "corruption": corruption.model_dump(mode="json"),
         "seed": seed,
         "excerpts": _excerpts_digest(source),
@@ -131,12 +139,14 @@ def pretrain(
             if checkpoint is not None and ((step + 1) % checkpoint_every == 0 or step + 1 == last_step):
                 if group.is_first:
                     write_checkpoint(checkpoint, _state(work, settings, loss))
+                    if on_checkpoint is not None:
+                        on_checkpoint(np.array(loss, dtype=np.float64))
                 kept = step + 1
             shown.advance(1, note=f"loss {value:.6g}")
     return PretrainingResult(
         network=network,
         loss=np.array(loss, dtype=np.float64),
-        epoch_loss=_epoch_loss(work, loss),
+        epoch_loss=epoch_losses(loss, num_excerpts=len(source.names), batch_size=training.batch_size),
         num_steps=work.num_steps,
     )
 
@@ -182,11 +192,18 @@ def _put(work: PretrainingWork, parameter: torch.nn.Parameter, kind: str, value:
         work.optimizer.state[parameter][name] = value.to(work.device, copy=True)
 
 
-def _epoch_loss(work: PretrainingWork, loss: list[float]) -> Float64[np.ndarray, " num_epochs"]:
-    """Return the mean loss of every whole epoch; a last, smaller batch counts less."""
-    per_epoch = work.steps_per_epoch
-    first = np.arange(per_epoch) * work.training.batch_size
-    sizes = np.minimum(work.training.batch_size, len(work.source.names) - first)
+def epoch_losses(
+    loss: Sequence[float] | Float64[np.ndarray, " num_taken"], *, num_excerpts: int, batch_size: int
+) -> Float64[np.ndarray, " num_epochs"]:
+    """Return the mean loss over the excerpts of every whole epoch; a last, smaller batch counts less.
+
+    Args:
+        loss: Of every step.
+        num_excerpts: How many there are.
+        batch_size: Excerpts per step.
+    """
+    per_epoch = -(-num_excerpts // batch_size)
+    sizes = np.minimum(batch_size, num_excerpts - np.arange(per_epoch) * batch_size)
     whole = len(loss) // per_epoch
     mean: np.ndarray = np.array(loss[: whole * per_epoch]).reshape(whole, per_epoch) @ sizes / sizes.sum()
     return mean

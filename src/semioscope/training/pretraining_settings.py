@@ -1,6 +1,7 @@
 """How the Transformer is pre-trained: the section of the configuration, and how the step size goes."""
 
 import math
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -28,7 +29,10 @@ class PretrainingConfig(Config):
     """Longer gradients are shortened to this length; null = never. The paper tells of none. The loss is a sum over
     half a million numbers, so a length of 1 shortens every one, and only directions count."""
     precision: str = "float32"
-    """float32, or bfloat16: faster where the processor has it."""
+    """float32, or bfloat16: faster where the machine has it, and less exact."""
+    device: Literal["cpu", "cuda", "auto"] = "auto"
+    """Where it is trained: auto is a graphics card that can be used, or else the CPU. Card and CPU draw other
+    dropout, so results differ between them."""
 
 
 PRETRAININGS: dict[str, PretrainingConfig] = {

@@ -10,7 +10,7 @@ from semioscope.core.errors import ConfigError
 from semioscope.core.randomness import stream, torch_seed
 from semioscope.models import TransformerRegressor, dropout_generators
 from semioscope.plans import CorruptionPlan
-from semioscope.training.excerpt_source import ExcerptSource, SpoiltExcerpts, spoilt_excerpts
+from semioscope.training.excerpt_source import ExcerptSource, SpoiltExcerpts, not_finite, spoilt_excerpts
 from semioscope.training.pretraining_settings import PRECISIONS, PretrainingConfig, learning_rate_share
 from semioscope.training.process_group import ProcessGroup
 
@@ -131,5 +131,4 @@ def _added_up(work: PretrainingWork, loss: torch.Tensor) -> list[torch.Tensor]:
 def _check_finite(spoilt: SpoiltExcerpts, names: list[str]) -> None:
     for name, inputs, targets in zip(names, spoilt.inputs, spoilt.targets, strict=True):
         if not (np.isfinite(inputs).all() and np.isfinite(targets).all()):
-            msg = f"Features must be finite, but those of excerpt {name} are not. Extract them again."
-            raise ConfigError(msg)
+            raise ConfigError(not_finite(name))

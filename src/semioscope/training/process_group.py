@@ -6,14 +6,15 @@ cannot go on: each ends with an error, and exactly one of these errors is for a 
 
 import contextlib
 import os
+import pickle
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -24,8 +25,15 @@ from semioscope.core.errors import ConfigError, SemioscopeError
 VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """What ``torchrun`` sets in the environment of every process."""
 
+TIMEOUT_SECONDS = 600.0
+"""How long a process waits for the others at a meeting point."""
+
 _ENDED = "semioscope/ended"
+_DONE = "semioscope/done"
 _LINGER_SECONDS = 2.0
+_POLL_SECONDS = 0.1
+
+Result = TypeVar("Result")
 
 
 class LostProcessError(SemioscopeError):
@@ -43,10 +51,14 @@ class ProcessGroup:
     Args:
         rank: Number of this process, from 0.
         size: How many there are. 1 talks to nobody.
+        board: Where they leave notes for each other before they meet; None for one alone.
+        timeout_seconds: How long a process waits for the others where they meet.
     """
 
     rank: int = 0
     size: int = 1
+    board: Any = field(default=None, repr=False, compare=False)
+    timeout_seconds: float = field(default=TIMEOUT_SECONDS, repr=False, compare=False)
 
     @property
     def is_first(self) -> bool:
@@ -65,6 +77,7 @@ class ProcessGroup:
         """
         if self.size > 1:
             with _lost_process():
+                self._meet()
                 dist.all_reduce(tensor)
 
     def copy_from_first(self, tensor: torch.Tensor) -> None:
@@ -75,16 +88,66 @@ class ProcessGroup:
         """
         if self.size > 1:
             with _lost_process():
+                self._meet()
                 dist.broadcast(tensor, src=0)
+
+    def from_first(self, work: Callable[[], Result], *, name: str) -> Result:
+        """Do some work in the first process only, and return what came of it in every process.
+
+        The others wait, for hours if it takes so long.
+
+        Args:
+            work: What is done; its result can be pickled.
+            name: Names the work; none comes twice in a group.
+
+        Raises:
+            LostProcessError: If the first process has ended.
+        """
+        if self.size == 1:
+            return work()
+        content = torch.zeros(0, dtype=torch.uint8)
+        if self.is_first:
+            result = work()
+            content = torch.frombuffer(bytearray(pickle.dumps(result)), dtype=torch.uint8)
+            with _lost_process():
+                self.board.add(f"{_DONE}/{name}", 1)
+        else:
+            self._wait_for_first(name)
+        length = torch.tensor(len(content))
+        self.copy_from_first(length)
+        content = content if self.is_first else torch.zeros(int(length), dtype=torch.uint8)
+        self.copy_from_first(content)
+        return result if self.is_first else cast("Result", pickle.loads(content.numpy().tobytes()))
+
+    def _wait_for_first(self, name: str) -> None:
+        while True:
+            with _lost_process():
+                if self.board.check([f"{_DONE}/{name}"]):
+                    return
+                ended = self.board.add(_ENDED, 0)
+            if ended:
+                raise LostProcessError(_LOST)
+            time.sleep(_POLL_SECONDS)
+
+    def _meet(self) -> None:
+        """Connect the processes, which is done late: connections that are silent for hours may be cut."""
+        if not dist.is_initialized():
+            dist.init_process_group(
+                "gloo",
+                store=self.board,
+                rank=self.rank,
+                world_size=self.size,
+                timeout=timedelta(seconds=self.timeout_seconds),
+            )
 
 
 @contextlib.contextmanager
-def joined_processes(*, timeout_seconds: float = 600.0) -> Iterator[ProcessGroup]:
+def joined_processes(*, timeout_seconds: float = TIMEOUT_SECONDS) -> Iterator[ProcessGroup]:
     """Join the processes that ``torchrun`` started, for the length of a block; without ``torchrun``, be alone.
 
     An error that ends the block in several processes is passed on in one of them: the one in which it came first.
     The others raise EndedTogetherError. A request to end (SIGTERM, which ``torchrun`` sends when a process dies)
-    counts as such an error.
+    and Ctrl-C count as such errors.
 
     Args:
         timeout_seconds: How long a process waits for the others at a meeting point. One that does not answer for
@@ -105,38 +168,37 @@ def joined_processes(*, timeout_seconds: float = 600.0) -> Iterator[ProcessGroup
             "are not set. Start them with torchrun."
         )
         raise ConfigError(msg)
-    timeout = timedelta(seconds=timeout_seconds)
     with _lost_process():
-        store, rank, size = next(rendezvous("env://", timeout=timeout))
-        dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=timeout)
-    group = ProcessGroup(rank=rank, size=size)
+        board, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=timeout_seconds)))
+    group = ProcessGroup(rank=rank, size=size, board=board, timeout_seconds=timeout_seconds)
     with _ended_on_request():
-        yield from _ended_together(store, group)
+        yield from _ended_together(group)
 
 
-def _ended_together(store: Any, group: ProcessGroup) -> Iterator[ProcessGroup]:
+def _ended_together(group: ProcessGroup) -> Iterator[ProcessGroup]:
     try:
         yield group
     except BaseException as err:
         _stay_until_told()
-        if not _speaks(store, group) and isinstance(err, SemioscopeError):
+        if not _speaks(group) and isinstance(err, (SemioscopeError, KeyboardInterrupt)):
             msg = "The group of processes ended; another process says why."
             raise EndedTogetherError(msg) from err
         raise
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
 
 
-def _speaks(store: Any, group: ProcessGroup) -> bool:
+def _speaks(group: ProcessGroup) -> bool:
     """Return whether this process is the first that ends with an error.
 
     The first process keeps the list of those that ended, unless torchrun does; it waits a moment for the others. If
     it has died, the second one speaks.
     """
     try:
-        speaks = store.add(_ENDED, 1) == 1
+        speaks = group.board.add(_ENDED, 1) == 1
         until = time.monotonic() + _LINGER_SECONDS
-        while group.is_first and time.monotonic() < until and store.add(_ENDED, 0) < group.size:
+        while group.is_first and time.monotonic() < until and group.board.add(_ENDED, 0) < group.size:
             time.sleep(0.02)
     except RuntimeError:
         return group.rank == 1
@@ -148,12 +210,14 @@ def _lost_process() -> Iterator[None]:
     try:
         yield
     except RuntimeError as err:
-        msg = (
-            "All processes of the group must stay, but one has ended or does not answer. Its own output says why "
-            "(a kill leaves none: look at the memory). The last checkpoint is kept: give the same command again "
-            "to go on from it."
-        )
-        raise LostProcessError(msg) from err
+        raise LostProcessError(_LOST) from err
+
+
+_LOST = (
+    "All processes of the group must stay, but one has ended or does not answer. Its own output says why "
+    "(a kill leaves none: look at the memory). The last checkpoint is kept: give the same command again "
+    "to go on from it."
+)
 
 
 @contextlib.contextmanager
@@ -171,17 +235,22 @@ def _ended_on_request() -> Iterator[None]:
         _stay_until_told()
         raise LostProcessError(msg)
 
-    before = signal.signal(signal.SIGTERM, end)
+    before = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, end),
+        signal.SIGINT: signal.getsignal(signal.SIGINT),
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _stay_until_told() -> None:
     """Hear no further request to end, until the one message is told."""
     if _is_main_thread():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _is_main_thread() -> bool:

@@ -23,6 +23,7 @@ from semioscope.training import (
 from semioscope.training.excerpt_source import spoilt_excerpts
 from semioscope.training.loop import LostLossError
 from semioscope.training.pretraining_settings import learning_rate_share
+from semioscope.training.pretraining_time import measured_step_seconds
 
 
 @pytest.fixture(autouse=True)
@@ -50,10 +51,10 @@ def same(one, other):
 
 def test_loss_falls_below_that_of_the_mean_feature():
     source = tiny_excerpts()
-    result = run(source, training=tiny_training(epochs=40, learning_rate=1e-2))
+    result = run(source, training=tiny_training(epochs=30, learning_rate=1e-2))
     trivial = mean_feature_loss(source)
-    assert result.loss.shape == (120,)
-    assert result.num_steps == 120
+    assert result.loss.shape == (90,)
+    assert result.num_steps == 90
     assert result.epoch_loss[0] > trivial
     assert result.epoch_loss[-5:].mean() < 0.5 * trivial
 
@@ -148,6 +149,20 @@ def test_an_interrupted_run_goes_on_from_its_last_checkpoint(tmp_path):
         run(Interrupted(**fields), checkpoint=path, checkpoint_every=2)
     resumed = run(source, checkpoint=path, checkpoint_every=2)
     assert resumed.loss.tolist() == run().loss.tolist()
+
+
+def test_every_checkpoint_is_told_with_the_losses_behind_it(tmp_path):
+    told = []
+    result = run(checkpoint=tmp_path / "p.safetensors", checkpoint_every=4, on_checkpoint=told.append)
+    assert [len(loss) for loss in told] == [4, 8, 9]
+    assert all(loss.tolist() == result.loss[: len(loss)].tolist() for loss in told)
+
+
+def test_another_device_is_no_other_training(tmp_path):
+    path = tmp_path / "p.safetensors"
+    part = run(checkpoint=path, stop_after=2, training=tiny_training(device="cpu"))
+    whole = run(checkpoint=path, training=tiny_training(device="auto"))
+    assert (part.is_finished, whole.is_finished) == (False, True)
 
 
 def test_a_finished_run_takes_no_step(tmp_path):
@@ -271,8 +286,9 @@ def test_lost_gradients_stop_too(monkeypatch):
 def test_features_that_are_not_finite_are_named():
     source = tiny_excerpts()
     source.features[5, :, 2, 1] = np.nan
-    with pytest.raises(ConfigError, match="finite, but those of excerpt rec-1@250 are not"):
-        run(source)
+    for function in (run, mean_feature_loss):
+        with pytest.raises(ConfigError, match="finite, but those of excerpt rec-1@250 are not"):
+            function(source)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -311,6 +327,19 @@ def test_mean_feature_loss_is_that_of_the_mean():
     mean = np.concatenate(frames).mean(axis=0)
     expected = np.mean([np.square(part - mean).sum() for part in frames])
     assert mean_feature_loss(source) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_step_is_measured_without_a_trace():
+    before = torch.random.get_rng_state()
+    seconds = measured_step_seconds(
+        transformer=tiny_transformer(),
+        training=tiny_training(),
+        corruption=CORRUPTION,
+        num_excerpts=2,
+        num_frames=9,
+    )
+    assert 0 < seconds < 60
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_every_crop_comes_up():

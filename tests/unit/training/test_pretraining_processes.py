@@ -6,7 +6,15 @@ import time
 
 import numpy as np
 import pytest
-from pretraining_work import CORRUPTION, pretrain_together, tiny_excerpts, tiny_training, tiny_transformer
+from pretraining_work import (
+    CORRUPTION,
+    pretrain_together,
+    tiny_excerpts,
+    tiny_training,
+    tiny_transformer,
+    together,
+    told_by_first,
+)
 
 from semioscope.core.errors import ConfigError
 from semioscope.training import ProcessGroup, joined_processes, pretrain, single_thread
@@ -25,7 +33,7 @@ def alone(**arguments):
         )
 
 
-@pytest.mark.parametrize("size", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", [2, 4])
 def test_processes_give_the_curve_of_one_from_the_start_and_resumed(tmp_path, size):
     path = tmp_path / "p.safetensors"
     alone(checkpoint=path, stop_after=4)
@@ -59,6 +67,32 @@ def test_an_error_in_one_process_is_told_once(tmp_path):
     assert "Features must be finite" in second["message"]
 
 
+def test_what_the_first_process_did_alone_is_known_to_all(tmp_path):
+    records = together(3, tmp_path / "out", told_by_first, "")
+    assert records == [{"rank": 0, "sum": 4_999_950_000, "again": 0, "total": 3.0}] * 3
+
+
+def test_an_error_of_the_first_process_alone_ends_those_that_wait(tmp_path):
+    first, *others = together(3, tmp_path / "out", told_by_first, "fails")
+    assert first == {"error": "ConfigError", "message": "Nothing can be done."}
+    assert [record["error"] for record in others] == ["EndedTogetherError"] * 2
+
+
+def test_the_death_of_the_first_process_alone_is_told_once(tmp_path):
+    first, *others = together(3, tmp_path / "out", told_by_first, "killed")
+    assert first is None
+    assert sorted(record["error"] for record in others) == ["EndedTogetherError", "LostProcessError"]
+
+
+def test_an_interruption_is_told_once(tmp_path):
+    records = together(2, tmp_path / "out", told_by_first, "interrupted")
+    assert sorted(record["error"] for record in records) == ["EndedTogetherError", "KeyboardInterrupt"]
+
+
+def test_one_process_alone_waits_for_nobody():
+    assert ProcessGroup().from_first(lambda: 7, name="it") == 7
+
+
 WORKER = """
 import os, sys, time
 from pathlib import Path
@@ -79,6 +113,7 @@ except SemioscopeError as err:
 """
 
 
+@pytest.mark.slow
 def test_torchrun_with_a_killed_process_tells_one_message(tmp_path):
     script, pids = tmp_path / "worker.py", tmp_path / "pids"
     script.write_text(WORKER)
