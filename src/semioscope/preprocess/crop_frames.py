@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8, UInt16
+from jaxtyping import Bool, Float, Int, UInt8, UInt16
 
 from semioscope.cohort import Cohort
 from semioscope.core.errors import VideoError
@@ -21,10 +21,10 @@ from semioscope.video import (
     PairedStreams,
     Reader,
     grey_window,
+    is_gray16,
     open_gray16,
     open_paired,
     open_reader,
-    probe,
     to_8bit,
 )
 
@@ -73,6 +73,15 @@ class EventFrames:
         return len(self.times_seconds)
 
     @property
+    def has_depth(self) -> Bool[np.ndarray, " num_frames"]:
+        """Which frames have a depth frame of their own, as far as the times tell."""
+        if not isinstance(self.source, PairedStreams):
+            return np.zeros(self.num_frames, dtype=bool)
+        partners = self.source.pairing.depth_indices[self.first : self.first + self.num_frames]
+        has: Bool[np.ndarray, " num_frames"] = partners >= 0
+        return has
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height of the pictures, in pixels."""
         if isinstance(self.source, PairedStreams):
@@ -103,11 +112,19 @@ class EventFrames:
 
 
 @contextmanager
-def open_event(cohort: Cohort, recording: Recording, interval: Interval) -> Iterator[EventFrames]:
+def open_event(
+    cohort: Cohort, recording: Recording, interval: Interval, *, with_depth: bool = True
+) -> Iterator[EventFrames]:
     """Open the frames of an event; only that stretch of a long recording is listed.
 
     A recording with depth is read as two paired streams of 16 bits, one without as what its file holds. Colour
     is read on an even grid of the file's frame rate, from the onset on.
+
+    Args:
+        cohort: Where the recording is.
+        recording: Which.
+        interval: The times of the event in it.
+        with_depth: Whether its depth is read, too, where it has some. Without, infrared may have 8 bits.
 
     Raises:
         VideoError: If a stream cannot be read, depth and infrared do not fit, or the event has no frame.
@@ -115,7 +132,7 @@ def open_event(cohort: Cohort, recording: Recording, interval: Interval) -> Iter
     """
     path = cohort.video_path(recording)
     with ExitStack() as stack:
-        if recording.depth_path is not None:
+        if recording.depth_path is not None and with_depth:
             streams = stack.enter_context(
                 open_paired(
                     path,
@@ -128,7 +145,7 @@ def open_event(cohort: Cohort, recording: Recording, interval: Interval) -> Iter
             times, remarks = streams.times_seconds[first:last], streams.remarks
             yield _checked(EventFrames(source=streams, first=first, times_seconds=times, remarks=remarks,
                                        blank=recording.blank), recording, interval)  # fmt: skip
-        elif is_gray16(cohort, recording):
+        elif is_gray16(path):
             gray = stack.enter_context(open_gray16(path, interval))
             first, last = gray.span(interval)
             times = gray.times_seconds[first:last]
@@ -144,19 +161,12 @@ def open_event(cohort: Cohort, recording: Recording, interval: Interval) -> Iter
             yield EventFrames(source=colour, first=0, times_seconds=times, blank=recording.blank)
 
 
-def is_gray16(cohort: Cohort, recording: Recording) -> bool:
-    """Return whether the pictures of a recording are kept as gray of 16 bits."""
-    path = cohort.video_path(recording)
-    if recording.depth_path is not None or path.is_dir() or path.suffix.casefold() == ".npy":
-        return True
-    return probe(path).pixel_format.startswith("gray16")
-
-
 def recording_window(cohort: Cohort, recording: Recording) -> GreyWindow | None:
     """Return the grey window of a whole recording of 16 bits; None for colour."""
-    if not is_gray16(cohort, recording):
+    path = cohort.video_path(recording)
+    if not is_gray16(path):
         return None
-    with open_gray16(cohort.video_path(recording)) as reader:
+    with open_gray16(path) as reader:
         return grey_window(reader)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from semioscope.core.errors import CohortError, VideoError
 from semioscope.core.intervals import Interval
 from semioscope.core.records import Region
-from semioscope.preprocess.crop_frames import is_gray16, open_event, recording_window, shown, spread_places
+from semioscope.preprocess.crop_frames import open_event, recording_window, shown, spread_places
 from semioscope.video import GreyWindow, VideoWriter
 
 EVENT = Interval(start_seconds=ONSET, end_seconds=OFFSET)
@@ -21,8 +21,8 @@ def cohort(tmp_path_factory):
     return tiny_depth_cohort(tmp_path_factory.mktemp("frames") / "cohort", ["e1"])
 
 
-def read(cohort, recording, *, interval=EVENT):
-    with open_event(cohort, recording, interval) as frames:
+def read(cohort, recording, *, interval=EVENT, **options):
+    with open_event(cohort, recording, interval, **options) as frames:
         return frames, list(frames.read(np.arange(frames.num_frames)))
 
 
@@ -33,6 +33,10 @@ def test_paired_frames_are_those_of_the_event(cohort):
     assert [int(frame.picture[0, 0]) for frame in found] == list(range(1004, 1020))
     assert [frame.time_seconds for frame in found] == pytest.approx(list(np.arange(4, 20) / 10))
     assert all(frame.depth.shape == frame.picture.shape == (HEIGHT, WIDTH) for frame in found)
+    assert frames.has_depth.tolist() == [True] * 16
+    late = replace(cohort.recordings["e1"], depth_offset_seconds=1.0)
+    frames, found = read(cohort, late)
+    assert frames.has_depth.tolist() == [frame.depth is not None for frame in found] == [False] * 6 + [True] * 10
 
 
 def test_frames_can_be_asked_for_anywhere(cohort):
@@ -50,7 +54,6 @@ def test_gray_without_depth_of_every_kind(cohort, tmp_path, kind):
     path = WRITERS[kind](tmp_path / "gray", stored, fps=10)
     own = replace(cohort, folder=tmp_path)
     gray = replace(recording, path=path.name, depth_path=None)
-    assert is_gray16(own, gray)
     frames, found = read(own, gray)
     assert frames.size == (WIDTH, HEIGHT)
     assert [int(frame.picture[0, 0]) for frame in found] == list(range(4, 20))
@@ -66,8 +69,14 @@ def test_colour_is_read_on_its_grid(cohort, tmp_path):
     recording = replace(cohort.recordings["e1"], path="a.mkv", depth_path=None)
     frames, found = read(own, recording)
     assert frames.size == (64, 48)
+    assert not frames.has_depth.any()
     assert [int(frame.picture[0, 0, 0]) for frame in found] == [10 * number for number in range(4, 20)]
     assert recording_window(own, recording) is None
+    with_depth = replace(recording, depth_path="lost.mkv")
+    assert len(read(own, with_depth, with_depth=False)[1]) == len(found)
+    assert recording_window(own, with_depth) is None
+    with pytest.raises(VideoError, match=r"Infrared: a.mkv must hold 16-bit gray pictures .* got 8-bit colour"):
+        read(own, with_depth)
     assert shown(found[0].picture, None) is found[0].picture
 
 
