@@ -27,7 +27,13 @@ from semioscope.evaluation.fold import (
     run_fold,
     run_fold_group,
 )
-from semioscope.evaluation.levels import LEVELS, level_of, score_slices, score_views
+from semioscope.evaluation.levels import (
+    LEVELS,
+    level_of,
+    score_excerpts,
+    score_slices,
+    score_views,
+)
 from semioscope.evaluation.search_choice import chosen_settings, read_trial, searched, searched_final
 from semioscope.evaluation.search_estimate import search_estimate
 from semioscope.evaluation.search_folds import TrialTask, run_search_trial, trial_tasks
@@ -64,6 +70,7 @@ __all__ = [
     "run_fold",
     "run_fold_group",
     "run_search_trial",
+    "score_excerpts",
     "score_slices",
     "score_views",
     "search_estimate",

@@ -27,6 +27,7 @@ from semioscope.training import (
     TrainingConfig,
     fit_side_by_side,
     single_thread,
+    training_device,
 )
 
 FINAL = -1
@@ -43,7 +44,7 @@ class FoldTask:
         fold: Which events are trained on, chosen on and scored; for the final model all are trained on.
         num_classes: At least 2.
         clips: The clips that the features belong to.
-        segments: How examples are seen: how clips are drawn from an event, or the steps of a slice.
+        segments: How examples are seen: how clips are drawn from an event, the steps of a slice, or excerpts.
         aggregator: What is trained.
         training: How.
         epochs: Fixed number of epochs; None means ``training.epochs`` with the epoch chosen on the validation
@@ -78,7 +79,7 @@ class FoldTask:
             "num_classes": self.num_classes,
             "clips": self.clips.model_dump(mode="json"),
             "segments": self.segments.model_dump(mode="json"),
-            "aggregator": self.aggregator.model_dump(mode="json"),
+            "aggregator": self.aggregator.without_place.model_dump(mode="json"),
             "training": self.training.model_dump(mode="json"),
             "epochs": self.epochs,
             "seed": self.seed,
@@ -213,15 +214,16 @@ def _scored(task: FoldTask, table: ExampleTable, result: FitResult) -> dict[str,
         "num_short_segments": result.num_short_segments,
     }
     if task.weights is not None:
-        save(task.weights, model, task.aggregator, facts=facts)
+        save(task.weights, model, task.aggregator.without_place, facts=facts)
     write_json(task.result, {**facts, **({} if task.brief else {"history": history}), "views": rows})
     return facts
 
 
 def _model(task: FoldTask, table: ExampleTable, state: Mapping[str, np.ndarray]) -> Aggregator:
-    return restore(
+    model = restore(
         task.aggregator, num_features=table.num_features, num_classes=task.num_classes, state=state
     )
+    return model.to(training_device(task.training.device))
 
 
 def _brief_rows(

@@ -3,8 +3,9 @@
 ```
  view of an event    clip clip clip ... clip         SegmentPlan: one example, a sequence of clips
                      slice  slice ... slice          StepPlan: as many examples, each a sequence of steps
+                     [frame ... frame)[frame ...     ExcerptStepPlan: one example, as many sequences of frames
 ```
-Scores roll up by the mean: slice -> view -> event.
+Scores roll up by the mean: slice or excerpt -> view -> event.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,13 +13,20 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 
 from semioscope.core.config import Config
 from semioscope.evaluation.examples import ExampleTable
 from semioscope.models import Aggregator
-from semioscope.plans import ClipPlan, SegmentPlan, SlicePlan, StepPlan
-from semioscope.training import ExamplePlan, SequenceSet, predict_scores, predict_steps
+from semioscope.plans import ClipPlan, ExcerptStepPlan, SegmentPlan, SlicePlan, StepPlan
+from semioscope.training import (
+    ExamplePlan,
+    SequenceSet,
+    predict_scores,
+    predict_sequences,
+    predict_steps,
+)
+from semioscope.training.sequences import MASKED_ROW
 
 
 @runtime_checkable
@@ -46,8 +54,8 @@ class Level:
         examples: The examples of some views.
         scores: Class probabilities of some views, (num_views, num_classes).
         rows: The same as one plain dict per view, with its course over time: ``event_id``, ``recording_id``,
-            ``scores``, and per segment or slice ``start_seconds``, ``prefix`` (probabilities had the event ended
-            there) and ``clip`` (of that clip alone).
+            ``scores``, and per segment, slice or excerpt ``start_seconds``, ``prefix`` (probabilities had the event
+            ended there) and ``clip`` (of that clip alone); of an excerpt ``end_seconds`` too.
         num_steps: Steps of an example.
     """
 
@@ -67,7 +75,12 @@ def _view_examples(table: ExampleTable, chosen: Sequence[int], clips: ClipPlan) 
 
 
 def _view_scores(
-    model: Aggregator, table: ExampleTable, chosen: Sequence[int], *, segments: SegmentPlan, clips: ClipPlan
+    model: Aggregator,
+    table: ExampleTable,
+    chosen: Sequence[int],
+    *,
+    segments: SegmentPlan | ExcerptStepPlan,
+    clips: ClipPlan,
 ) -> Float64[np.ndarray, "num_views num_classes"]:
     return predict_scores(model, _view_examples(table, chosen, clips), segments)
 
@@ -121,21 +134,53 @@ def score_slices(
     if not chosen:
         return []
     of_slices = predict_scores(model, _slice_examples(table, chosen, clips), segments)
-    rows = []
-    for i, part in zip(chosen, _by_view(of_slices, table, chosen), strict=True):
-        first, count = int(table.first_clip[i]), len(part)
-        so_far = part.cumsum(axis=0) / np.arange(1, count + 1)[:, None]
-        rows.append(
-            {
-                "event_id": table.views[i].event_id,
-                "recording_id": table.views[i].recording_id,
-                "scores": part.mean(axis=0).tolist(),
-                "start_seconds": table.start_seconds[first : first + count].tolist(),
-                "prefix": so_far.tolist(),
-                "clip": part.tolist(),
-            }
-        )
-    return rows
+    return [
+        _row_of_parts(table, i, part, table.start_seconds[table.first_clip[i] :][: len(part)])
+        for i, part in zip(chosen, _by_view(of_slices, table, chosen), strict=True)
+    ]
+
+
+def score_excerpts(
+    model: Aggregator,
+    table: ExampleTable,
+    chosen: Sequence[int],
+    *,
+    segments: ExcerptStepPlan,
+    clips: ClipPlan,
+) -> list[dict[str, Any]]:
+    """Return the scores of some views, one plain dict each, as :class:`Level` says; ``clip`` is an excerpt.
+
+    The score of a view is the mean over its excerpts. Methods: Hou 2022, section 4: "temporally averaging".
+    """
+    if not chosen:
+        return []
+    found = predict_sequences(model, _view_examples(table, chosen, clips), segments)
+    rows, owner = found.shown.rows, found.shown.owner
+    at = np.where(rows == MASKED_ROW, np.nan, table.start_seconds[rows])
+    first, last = np.nanmin(at, axis=1), np.nanmax(at, axis=1) + clips.clip_seconds
+    return [
+        _row_of_parts(table, i, found.scores[owner == k], first[owner == k])
+        | {"end_seconds": np.minimum(last[owner == k], table.views[i].offset_seconds).tolist()}
+        for k, i in enumerate(chosen)
+    ]
+
+
+def _row_of_parts(
+    table: ExampleTable,
+    view: int,
+    scores: Float64[np.ndarray, "num_parts num_classes"],
+    start_seconds: Float[np.ndarray, " num_parts"],
+) -> dict[str, Any]:
+    """Return what is told of a view whose score is the mean over its parts."""
+    so_far = scores.cumsum(axis=0) / np.arange(1, len(scores) + 1)[:, None]
+    return {
+        "event_id": table.views[view].event_id,
+        "recording_id": table.views[view].recording_id,
+        "scores": scores.mean(axis=0).tolist(),
+        "start_seconds": start_seconds.tolist(),
+        "prefix": so_far.tolist(),
+        "clip": scores.tolist(),
+    }
 
 
 def _by_view(
@@ -157,6 +202,12 @@ LEVELS: dict[type[Config], Level] = {
         scores=_slice_scores,
         rows=score_slices,
         num_steps=lambda plan: plan.num_steps,
+    ),
+    ExcerptStepPlan: Level(
+        examples=_view_examples,
+        scores=_view_scores,
+        rows=score_excerpts,
+        num_steps=lambda plan: plan.num_positions,
     ),
 }
 """What an example is, by the type of the plan that it is seen with."""

@@ -12,6 +12,7 @@ from torch import nn
 
 from semioscope.core.config import Config
 from semioscope.core.errors import ConfigError
+from semioscope.models.transformer import TransformerSize
 
 LayerSize = Annotated[int, Field(ge=1, le=4096)]
 
@@ -33,8 +34,8 @@ class AggregatorConfig(Config):
     """Share that dropout leaves out of the recurrent states while lstm_fc is trained."""
     l2: float = Field(default=0.01, ge=0, le=1e3, allow_inf_nan=False)
     """How strongly the weights of lstm_fc and the outputs of its LSTM layers are kept small."""
-    transformer: str = "full"
-    """Size of transformer: full (the paper's), small, or tiny (for trials)."""
+    transformer: TransformerSize = TransformerSize()
+    """Size of transformer."""
     pretrained: str | None = None
     """Checkpoint of a pre-training with which the encoder of transformer begins; null = random weights."""
     pretrained_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")

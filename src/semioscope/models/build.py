@@ -15,7 +15,6 @@ from semioscope.models.lstm_fc import LstmFcAggregator
 from semioscope.models.pooling import FcAggregator, MeanAggregator
 from semioscope.models.recurrent import BlstmAggregator, LstmAggregator
 from semioscope.models.seeded_layers import SeededLayer
-from semioscope.models.transformer import transformer_size
 from semioscope.models.transformer_aggregator import TransformerAggregator
 
 Builder = Callable[[AggregatorConfig, int, int], Aggregator]
@@ -44,7 +43,7 @@ AGGREGATORS: dict[str, Builder] = {
     "transformer": lambda config, features, classes: TransformerAggregator(
         num_features=features,
         num_classes=classes,
-        transformer=transformer_size(config.transformer),
+        transformer=config.transformer,
         dropout=config.dropout,
         frozen=config.frozen,
     ),

@@ -30,11 +30,9 @@ Generators = Sequence[torch.Generator]
 Network = TypeVar("Network", bound=nn.Module)
 
 
-class TransformerConfig(Config):
-    """How large the Transformer is. The defaults are the paper's."""
+class TransformerSize(Config):
+    """How large the Transformer is, whatever the features. The defaults are the paper's."""
 
-    num_features: int = Field(default=2048, ge=1, le=65_536)
-    """Size of the feature vector of a frame."""
     num_positions: int = Field(default=256, ge=1, le=65_536)
     """Most frames of an excerpt."""
     num_layers: int = Field(default=6, ge=1, le=100)
@@ -49,7 +47,7 @@ class TransformerConfig(Config):
     """Share that dropout leaves out in training."""
 
     @model_validator(mode="after")
-    def _heads_fit(self) -> "TransformerConfig":
+    def _heads_fit(self) -> "TransformerSize":
         if self.width % self.num_heads:
             msg = (
                 f"width must be a multiple of num_heads ({self.num_heads}), got {self.width}. "
@@ -59,12 +57,28 @@ class TransformerConfig(Config):
         return self
 
 
+class TransformerConfig(TransformerSize):
+    """How large the Transformer is, and which features it takes. The defaults are the paper's."""
+
+    num_features: int = Field(default=2048, ge=1, le=65_536)
+    """Size of the feature vector of a frame."""
+
+    @classmethod
+    def of(cls, size: TransformerSize, *, num_features: int) -> "TransformerConfig":
+        """Return a size for features of so many numbers."""
+        return cls(**(size.model_dump() | {"num_features": num_features}))
+
+    @property
+    def size(self) -> TransformerSize:
+        """How large it is, whatever the features."""
+        return TransformerSize(**self.model_dump(exclude={"num_features"}))
+
+
 TRANSFORMER_SIZES: dict[str, TransformerConfig] = {
     "full": TransformerConfig(),
     "small": TransformerConfig(num_layers=2, width=256, feedforward=1024),
-    "tiny": TransformerConfig(num_layers=2, width=32, feedforward=64),
 }
-"""The paper's size, one that a small machine trains in an evening, and one for trials of a minute."""
+"""The paper's size, and one that a small machine trains in an evening."""
 
 
 def transformer_size(name: str) -> TransformerConfig:

@@ -15,6 +15,7 @@ from semioscope.models.transformer import (
     Generators,
     TransformerClassifier,
     TransformerConfig,
+    TransformerSize,
     dropout_generators,
     initialise,
 )
@@ -39,7 +40,7 @@ class TransformerAggregator(StepAggregator):
     Each sequence of a training step has a generator of its own for its dropout, seeded from the step's generator.
 
     Args:
-        num_features: Size of a feature vector; in place of that of ``transformer``.
+        num_features: Size of a feature vector.
         num_classes: At least 2.
         transformer: Size of the encoder.
         dropout: Share of the mean state that dropout leaves out, in [0, 1).
@@ -53,12 +54,12 @@ class TransformerAggregator(StepAggregator):
         *,
         num_features: int,
         num_classes: int,
-        transformer: TransformerConfig,
+        transformer: TransformerSize,
         dropout: float,
         frozen: bool,
     ) -> None:
         super().__init__(num_features=num_features, num_classes=num_classes, dropout=dropout)
-        size = transformer.model_copy(update={"num_features": num_features})
+        size = TransformerConfig.of(transformer, num_features=num_features)
         self.frozen = frozen
         self.network = SeededClassifier(size, num_classes=num_classes, dropout=dropout)
         self.network.encoder.requires_grad_(not frozen)

@@ -7,7 +7,7 @@ from pydantic import Field
 from semioscope.cohort import Task
 from semioscope.core.config import Config
 from semioscope.models import AggregatorConfig
-from semioscope.plans import ClipPlan, SegmentPlan, SlicePlan, StepPlan
+from semioscope.plans import ClipPlan, ExcerptStepPlan, SegmentPlan, SlicePlan, StepPlan
 from semioscope.plans.parts import PART_SECONDS
 from semioscope.preprocess import NO_CROPS, PictureConfig
 from semioscope.preprocess.frame_pictures import FramePictureConfig
@@ -78,13 +78,16 @@ class CropsConfig(Config):
 class ExamplesConfig(Config):
     """What is trained on and scored."""
 
-    level: Literal["event", "clip", "slice"] = "event"
+    level: Literal["event", "clip", "slice", "excerpt"] = "event"
     """event: a whole seizure is one example. clip: every clip is one, labelled by its own time. slice: every stretch
-    of stored frames is one, of the class of its event."""
+    of stored frames is one, of the class of its event. excerpt: a whole seizure is one, and all of its frames are
+    seen, so many at a time."""
     segment_frames: int = Field(default=32, ge=1, le=100_000)
     """Clips as examples: one, in the middle of every complete stretch of so many frames."""
     window_stride: int = Field(default=32, ge=1, le=100_000)
     """Clips as examples: frames between the clips that are scored (paper: 1; 32 needs no further clips)."""
+    excerpt_frames: int = Field(default=256, ge=1, le=100_000)
+    """Excerpts: frames of a full one, at most as many as the Transformer has positions."""
 
 
 class GridConfig(Config):
@@ -149,6 +152,8 @@ class RunConfig(Config):
     examples: ExamplesConfig = ExamplesConfig()
     grid: GridConfig = GridConfig()
     report: ReportConfig = ReportConfig()
+    keep_fold_models: bool = True
+    """Keep the weights of every fold beside the final model; those of the full Transformer take 312 MB each."""
 
     @property
     def picture(self) -> PictureConfig | GrayPictureConfig | FramePictureConfig:
@@ -162,12 +167,19 @@ class RunConfig(Config):
         """Whether slices are the examples."""
         return self.examples.level == "slice"
 
+    @property
+    def has_excerpts(self) -> bool:
+        """Whether seizures are seen as their excerpts."""
+        return self.examples.level == "excerpt"
+
     def example_plan(self, *, num_steps: int) -> ExamplePlan:
         """Return how examples are seen.
 
         Args:
             num_steps: Steps of a whole slice.
         """
+        if self.has_excerpts:
+            return ExcerptStepPlan(num_positions=self.examples.excerpt_frames)
         return StepPlan(num_steps=num_steps) if self.has_slices else self.segments
 
     @property

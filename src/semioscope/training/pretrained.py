@@ -5,7 +5,7 @@ from pathlib import Path
 
 from semioscope.core.errors import ConfigError
 from semioscope.core.files import file_sha256
-from semioscope.models import Aggregator, AggregatorConfig, TransformerAggregator, transformer_size
+from semioscope.models import Aggregator, AggregatorConfig, TransformerAggregator, TransformerConfig
 from semioscope.training.pretraining_checkpoint import check_settings, load_encoder, read_checkpoint
 
 
@@ -24,7 +24,7 @@ def planned_pretraining(config: AggregatorConfig, *, num_features: int) -> Aggre
     path = _place(config)
     if path is None:
         return config
-    size = transformer_size(config.transformer).model_copy(update={"num_features": num_features})
+    size = TransformerConfig.of(config.transformer, num_features=num_features)
     found = read_checkpoint(path, prefix="network.encoder.positions")
     check_settings(path, found.settings, {"transformer": size.model_dump(mode="json")})
     return config.model_copy(update={"pretrained_sha256": _hash_of(path, config)})

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
+from tiny_transformer import tiny_size
 
 from semioscope.core.files import read_json
 from semioscope.core.records import Event, EventView
@@ -21,9 +23,9 @@ from semioscope.evaluation import (
 )
 from semioscope.features import EventFeatures, EventSlices
 from semioscope.models import AGGREGATORS, AggregatorConfig, build
-from semioscope.plans import SegmentPlan, SlicePlan, StepPlan, slices_of
+from semioscope.plans import ExcerptStepPlan, SegmentPlan, SlicePlan, StepPlan, slices_of
 from semioscope.splits import Fold
-from semioscope.training import SAMPLERS, TrainingConfig, predict_scores
+from semioscope.training import SAMPLERS, ExamplePlan, TrainingConfig, predict_scores
 
 PLAN = SlicePlan()
 STEPS = StepPlan(num_steps=7)
@@ -143,8 +145,13 @@ def test_a_short_event_is_told_in_stored_frames() -> None:
 
 
 def test_every_plan_of_examples_has_a_level() -> None:
-    assert set(LEVELS) == {SegmentPlan, StepPlan}
-    assert level_of(StepPlan(num_steps=3)).num_steps(StepPlan(num_steps=3)) == 3
+    assert set(LEVELS) == set(get_args(ExamplePlan))
+    for plan, size in (
+        (StepPlan(num_steps=3), 3),
+        (SegmentPlan(num_segments=5), 5),
+        (ExcerptStepPlan(num_positions=9), 9),
+    ):
+        assert level_of(plan).num_steps(plan) == size
 
 
 @pytest.mark.parametrize("name", sorted(AGGREGATORS))
@@ -152,7 +159,7 @@ def test_the_score_of_a_view_is_the_mean_of_its_slices(name: str) -> None:
     table = table_of((130, 207, 180))
     if name not in ("lstm_fc", "i3d_head", "transformer"):  # the others do not know of masked steps
         table = table_of((180, 240, 120))
-    config = AggregatorConfig(name=name, transformer="tiny")
+    config = AggregatorConfig(name=name, transformer=tiny_size())
     model = build(config, num_features=NUM_FEATURES, num_classes=3, seed=1).eval()
     level = level_of(STEPS)
     rows = level.rows(model, table, [2, 0], segments=STEPS, clips=PLAN)

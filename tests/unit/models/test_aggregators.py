@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_transformer import tiny_size
 from torch import nn
 
 from semioscope.core.errors import ConfigError, StoreError
@@ -34,7 +35,7 @@ def make(name, *, seed=0, num_classes=2, hidden_size=5):
 
 def config_of(name, hidden_size=5):
     return AggregatorConfig(
-        name=name, hidden_size=hidden_size, lstm_sizes=(6, 5), fc_sizes=(7, 6), transformer="tiny"
+        name=name, hidden_size=hidden_size, lstm_sizes=(6, 5), fc_sizes=(7, 6), transformer=tiny_size()
     )
 
 

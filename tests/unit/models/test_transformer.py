@@ -13,6 +13,7 @@ from semioscope.models import (
     TransformerConfig,
     TransformerEncoder,
     TransformerRegressor,
+    TransformerSize,
     build_transformer,
     dropout_generators,
     transformer_size,
@@ -241,6 +242,14 @@ def test_weights_begin_as_in_bert():
 def test_input_that_does_not_fit_is_refused(shape):
     with pytest.raises(ConfigError, match=r"shape \(batch, 1 to 12, 6\), got"):
         encoder()(torch.zeros(shape), torch.ones(shape[:2], dtype=torch.bool))
+
+
+@pytest.mark.parametrize("name", TRANSFORMER_SIZES)
+def test_a_size_with_its_features_is_the_whole(name):
+    config = transformer_size(name)
+    assert type(config.size) is TransformerSize
+    assert TransformerConfig.of(config.size, num_features=2048) == config
+    assert TransformerConfig.of(config.size, num_features=9).num_features == 9
 
 
 def test_sizes_that_cannot_be_are_refused():

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_transformer import tiny_size
 
 from semioscope.core.errors import ConfigError
 from semioscope.core.randomness import stream, torch_seed
@@ -32,7 +33,7 @@ from semioscope.training.sequences import MASKED_ROW
 
 NUM_FEATURES = 5
 PLAN = ExcerptStepPlan(num_positions=8)
-TRANSFORMER = AggregatorConfig(name="transformer", transformer="tiny", dropout=0.2)
+TRANSFORMER = AggregatorConfig(name="transformer", transformer=tiny_size(), dropout=0.2)
 
 
 @pytest.fixture(autouse=True)

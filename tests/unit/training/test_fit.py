@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from tiny_transformer import tiny_size
 
 from semioscope.core.errors import ConfigError
 from semioscope.core.randomness import stream, torch_seed
@@ -59,7 +60,7 @@ def run(train, validation=None, *, aggregator="mean", segments=None, num_classes
     return fit(
         train,
         validation,
-        aggregator=AggregatorConfig(name=aggregator, hidden_size=4, transformer="tiny"),
+        aggregator=AggregatorConfig(name=aggregator, hidden_size=4, transformer=tiny_size()),
         training=TrainingConfig(**training),
         segments=segments or SegmentPlan(num_segments=4),
         num_classes=num_classes,
@@ -70,7 +71,7 @@ def run(train, validation=None, *, aggregator="mean", segments=None, num_classes
 
 
 def model_of(result, aggregator="mean", num_classes=2):
-    config = AggregatorConfig(name=aggregator, hidden_size=4, transformer="tiny")
+    config = AggregatorConfig(name=aggregator, hidden_size=4, transformer=tiny_size())
     return restore(config, num_features=NUM_FEATURES, num_classes=num_classes, state=result.state)
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from pretraining_work import CORRUPTION, tiny_excerpts, tiny_training
+from tiny_transformer import tiny_size
 
 from semioscope.core.errors import ConfigError, StoreError
 from semioscope.core.files import file_sha256
-from semioscope.models import AggregatorConfig, TransformerAggregator, build, transformer_size
+from semioscope.models import AggregatorConfig, TransformerAggregator, TransformerConfig, build
 from semioscope.plans import ExcerptStepPlan
 from semioscope.training import (
     TrainingConfig,
@@ -36,7 +37,7 @@ def checkpoint(tmp_path_factory):
     with single_thread():
         pretrain(
             tiny_excerpts(),
-            transformer=transformer_size("tiny").model_copy(update={"num_features": NUM_FEATURES}),
+            transformer=TransformerConfig.of(tiny_size(), num_features=NUM_FEATURES),
             training=tiny_training(epochs=1),
             corruption=CORRUPTION,
             seed=1,
@@ -49,7 +50,7 @@ def checkpoint(tmp_path_factory):
 def config(path, **changes):
     settings = {
         "name": "transformer",
-        "transformer": "tiny",
+        "transformer": tiny_size(),
         "pretrained": None if path is None else str(path),
     }
     return AggregatorConfig(**(settings | changes))
@@ -130,7 +131,7 @@ def test_another_file_at_the_place_is_refused(checkpoint, tmp_path):
     assert planned_pretraining(here, num_features=NUM_FEATURES).without_place == planned.without_place
     pretrain(
         tiny_excerpts(),
-        transformer=transformer_size("tiny").model_copy(update={"num_features": NUM_FEATURES}),
+        transformer=TransformerConfig.of(tiny_size(), num_features=NUM_FEATURES),
         training=tiny_training(epochs=1),
         corruption=CORRUPTION,
         seed=1,
@@ -145,9 +146,9 @@ def test_another_file_at_the_place_is_refused(checkpoint, tmp_path):
 def test_what_does_not_fit_is_told_before_anything_is_computed(checkpoint, tmp_path):
     with pytest.raises(
         ConfigError,
-        match=r"another architecture: feedforward is 64, not 1024, width is 32, not 256\. Use the size",
+        match=r"another architecture: width is 32, not 64\. Use the size",
     ):
-        planned_pretraining(config(checkpoint, transformer="small"), num_features=NUM_FEATURES)
+        planned_pretraining(config(checkpoint, transformer=tiny_size(width=64)), num_features=NUM_FEATURES)
     with pytest.raises(ConfigError, match=r"num_features is 6, not 2048\. Use the size"):
         planned_pretraining(config(checkpoint), num_features=2048)
     with pytest.raises(ConfigError, match=r"is for the aggregator transformer, got blstm\. Use --set"):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
+from tiny_transformer import tiny_size
 
 from semioscope.core.errors import ConfigError
 from semioscope.models import AGGREGATORS, AggregatorConfig, last_state
@@ -52,7 +53,7 @@ def fits(gammas: Sequence[float], *, aggregator: str = "blstm", **options: objec
     return fit_side_by_side(
         events(24, seed=0),
         events(9, seed=1),
-        aggregator=AggregatorConfig(name=aggregator, hidden_size=4, transformer="tiny"),
+        aggregator=AggregatorConfig(name=aggregator, hidden_size=4, transformer=tiny_size()),
         training=TrainingConfig.model_validate({"epochs": 6, "batch_size": 10} | options),
         segments=[SegmentPlan(num_segments=4, gamma=gamma) for gamma in gammas],
         num_classes=2,
