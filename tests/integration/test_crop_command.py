@@ -165,6 +165,105 @@ def test_parts_go_the_same_way(folder):
     assert "must be a finite number above 0" in plan(folder, *TASK, "--part-seconds", "0").err
 
 
+def sheet(folder, *more):
+    return call("crop", "sheet", folder, "--progress", "quiet", *more)
+
+
+def test_every_cropper_has_its_rows_and_its_sheet(folder):
+    plan(folder)
+    depth = {row.key: row for row in read_crops(folder / "crops.tsv")}
+    shown = call("crop", "plan", folder, "--cropper", "identity", "--progress", "quiet")
+    assert shown.out.endswith(f"Next: semioscope crop sheet {folder} --cropper identity\n")
+    assert "3 plans: 3 accepted." in shown.out
+    shown = sheet(folder)
+    assert shown.exit_code == 2
+    assert "holds those of depth, identity. Name one, such as --cropper depth." in shown.err
+    assert "Unknown cropper 'identy'" in sheet(folder, "--cropper", "identy").err
+    shown = sheet(folder, "--cropper", "box")
+    assert shown.exit_code == 1
+    assert (
+        "Not shown: e1 in e1: It is not planned yet: semioscope crop plan --cropper box plans it."
+        in shown.out
+    )
+
+    assert "(cropper identity): 3 plans, 0 flagged." in sheet(folder, "--cropper", "identity").out
+    file = decisions(folder, e1={"decision": "redraw", "box": BOX}, e2={"decision": "reject"})
+    shown = call("crop", "apply", file, folder)
+    assert shown.out.endswith(f"Next: semioscope cohort check {folder}\n"), shown.text
+    rows = {row.key: row for row in read_crops(folder / "crops.tsv")}
+    assert {key: row for key, row in rows.items() if row.cropper == "depth"} == depth
+    assert [(row.event_id, row.status) for row in rows.values() if row.origin == "manual"] == [
+        ("e1", "accepted"), ("e2", "rejected"),
+    ]  # fmt: skip
+    sheet(folder, "--cropper", "depth")
+    shown = call("crop", "apply", decisions(folder, e1={"decision": "reject"}), folder)
+    assert shown.out.endswith(f"Next: semioscope crop sheet {folder} --cropper depth\n")
+    assert call("crop", "explain", folder, "e1").out.endswith(
+        f"Next: semioscope crop sheet {folder} --cropper depth\n"
+    )
+    assert [row.status for row in read_crops(folder / "crops.tsv") if row.event_id == "e1"] == [
+        "rejected", "accepted",
+    ]  # fmt: skip
+
+
+def test_the_sheet_says_why_planning_failed(folder):
+    table = folder / "recordings.tsv"
+    whole = table.read_text()
+    table.write_text(whole.replace("videos/e1-depth.mkv", "n/a"))
+    assert plan(folder).exit_code == 1
+    shown = sheet(folder)
+    assert shown.exit_code == 1
+    assert (
+        "Not shown: e1 in e1: Planning failed: Recording e1 must have depth for the cropper depth, but its "
+        "depth_path in recordings.tsv is n/a. Write the path of its depth, or use the cropper box. Then give "
+        "semioscope crop plan --cropper depth again.\n"
+    ) in shown.out
+    assert "2 plans, 1 flagged." in shown.out
+    assert "Planning failed: Recording e1 must have depth" in (
+        folder / "derived" / "crops" / "sheet.html"
+    ).read_text(encoding="utf-8")
+    table.write_text(whole)
+    plan(folder)
+    shown = sheet(folder)
+    assert (shown.exit_code, "Not shown" in shown.out) == (0, False)
+
+
+def test_times_that_were_corrected(folder):
+    plan(folder)
+    sheet(folder)
+    file = decisions(folder, e1={"decision": "accept"})
+    call("crop", "apply", file, folder)
+    table = folder / "seizures.tsv"
+    table.write_text(table.read_text().replace("\t0.4\t", "\t0.5\t"))
+    shown = call("cohort", "check", folder, "--progress", "quiet")
+    assert shown.exit_code == 0
+    assert (
+        "warning  crops.tsv row 2 (event e1): made by hand for other times of its event: then 0.400"
+        in shown.out
+    )
+    assert "warning  crops.tsv row 3 (event e2): made automatically for other times of its event" in shown.out
+    shown = plan(folder)
+    told = "1 row of crops.tsv by hand was made for other times of its event and is used as written: e1 in e1, then "
+    assert told in shown.out
+    assert [row.onset_seconds for row in read_crops(folder / "crops.tsv")] == [0.4, 0.5, 0.5]
+    assert "others than those on the sheet" in call("crop", "apply", file, folder).err
+    sheet(folder)
+    call("crop", "apply", decisions(folder, e1={"decision": "accept"}), folder)
+    assert told not in plan(folder).out
+    assert [(row.origin, row.onset_seconds) for row in read_crops(folder / "crops.tsv")] == [
+        ("manual", 0.5), ("auto", 0.5), ("auto", 0.5),
+    ]  # fmt: skip
+
+
+def test_a_bad_table_is_told_by_the_check(folder):
+    plan(folder)
+    table = folder / "crops.tsv"
+    table.write_text(table.read_text().replace("auto", "bogus", 1))
+    shown = call("cohort", "check", folder, "--progress", "quiet")
+    assert shown.exit_code == 1
+    assert "ERROR    crops.tsv row 2 (event e1): origin must be auto or manual, got 'bogus'." in shown.out
+
+
 def test_the_usual_length_of_parts_is_that_of_the_plans():
     from semioscope.plans.parts import PART_SECONDS
 
@@ -202,5 +301,8 @@ def test_what_is_missing_is_said(folder):
     assert "0 plans." in shown.out
     assert "No plan: e1 in e1: " in shown.out
     assert not (folder / "crops.tsv").exists()
+    shown = call("crop", "sheet", folder, "--progress", "quiet")
+    assert "but no crop could be planned. e1 in e1: " in shown.err
+    assert f"Then give semioscope crop plan {folder} again." in shown.err
     assert "Unknown event" in plan(folder, "--event", "x").err
     assert "Unknown cropper" in call("crop", "plan", folder, "--cropper", "magic").err

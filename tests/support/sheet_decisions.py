@@ -10,7 +10,7 @@ def write_decisions(sheet, path, **decided):
     What is given wins over what stands on the sheet.
     """
     text = sheet.read_text(encoding="utf-8")
-    cohort_hash = re.search(r'<body [^>]*data-cohort="(\w+)"', text)[1]
+    cohort_hash, cropper = re.search(r'<body [^>]*data-cohort="(\w+)" data-cropper="(\w*)"', text).groups()
     rows = []
     for event, given in decided.items():
         card = re.search(rf'<article [^>]*data-event="{event}"[^>]*>', text)[0]
@@ -18,7 +18,8 @@ def write_decisions(sheet, path, **decided):
         row = {"event_id": event, "recording_id": seen.pop("recording"), **seen}
         rows.append(row | given)
     content = {
-        "schema_version": 1, "kind": "crop-decisions", "cohort_hash": cohort_hash, "decisions": rows,
+        "schema_version": 2, "kind": "crop-decisions", "cohort_hash": cohort_hash, "cropper": cropper,
+        "decisions": rows,
     }  # fmt: skip
     path.write_text(json.dumps(content))
     return path

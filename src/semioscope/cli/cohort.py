@@ -50,10 +50,11 @@ def check(
     """Check a cohort folder."""
     from semioscope.cohort import check_cohort, read_task
     from semioscope.core.progress import make_progress
+    from semioscope.preprocess.crop_check import check_crops
 
     chosen = None if task is None else read_task(task)
     problems = check_cohort(folder, full=full, task=chosen, progress=make_progress(progress))
-    errors = _print_problems(problems)
+    errors = _print_problems([*problems, *check_crops(folder)])
     if errors:
         print(f"Next: mend these, then semioscope cohort check {folder}")
         raise typer.Exit(EXIT_PROBLEMS)

@@ -7,6 +7,7 @@ import typer
 
 from semioscope.cli.options import ProgressOption, WorkersOption
 from semioscope.cli.saying import say, say_next
+from semioscope.core.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +87,8 @@ def plan(
         print(_table(done.plans))
         print()
     say(_counts(done.plans, num_kept=done.num_kept))
+    for note in done.notes:
+        say(note)
     for flagged in done.flagged:
         why = " ".join(filter(None, (flagged.depth_doubt, flagged.box_reason)))
         say(
@@ -94,7 +97,7 @@ def plan(
     num_remarks = sum(bool(each.depth_remark) for each in done.plans)
     if num_remarks:
         say(
-            f"{num_remarks} of {_count(len(done.plans), 'plan')} {'has' if num_remarks == 1 else 'have'} a remark: "
+            f"{num_remarks} of {counted(len(done.plans), 'plan')} {'has' if num_remarks == 1 else 'have'} a remark: "
             "the two readings of the bed's curvature disagree. That alone flags no plan; semioscope crop explain "
             "draws both."
         )
@@ -103,7 +106,7 @@ def plan(
     if done.flagged:
         print("Flagged plans keep the raw picture until somebody decides on them.")
     if done.plans:
-        say_next(f"semioscope crop sheet {cohort}")
+        say_next(_sheet_command(read, cohort, cropper))
     if done.failures:
         say(f"Mend the recordings without a plan (semioscope cohort check {cohort}), then plan again.")
         raise typer.Exit(EXIT_PROBLEMS)
@@ -130,19 +133,26 @@ def explain(
 ) -> None:
     """Draw what the depth crop measures and concludes."""
     from semioscope.cohort import read_cohort
+    from semioscope.preprocess.crop_finding import crop_method
+    from semioscope.preprocess.cropper_rows import croppers_of
     from semioscope.report.crop_pages import write_explanation
 
     read = read_cohort(cohort)
-    events = _events(read, [event], task=task, part_seconds=part_seconds, with_planned=True)
+    events = _events(read, [event], task=task, part_seconds=part_seconds, planned=_standing(read))
     told = write_explanation(read, event, events, recording_id=recording, out=out)
     say(told.verdict)
     print(f"Wrote {told.path}.")
-    say_next(f"semioscope crop sheet {cohort}")
+    with_depth = (name for name in croppers_of(_standing(read)) if crop_method(name).uses_depth)
+    say_next(_sheet_command(read, cohort, next(with_depth, "")))
 
 
 @app.command("sheet", help="Make the page on which a person looks at the plans and decides.")
 def sheet(
     cohort: CohortArgument,
+    cropper: Annotated[
+        str | None,
+        typer.Option(help="Whose plans [default: the only cropper in crops.tsv].", metavar="NAME"),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Page [default: COHORT/derived/crops/sheet.html].", metavar="FILE")
     ] = None,
@@ -151,21 +161,22 @@ def sheet(
     part_seconds: PartSecondsOption = None,
     progress: ProgressOption = "auto",
 ) -> None:
-    """Make the contact sheet of the plans in crops.tsv."""
+    """Make the contact sheet of the plans of one cropper in crops.tsv."""
     from semioscope.cohort import read_cohort
     from semioscope.core.progress import make_progress
-    from semioscope.report.crop_pages import write_sheet
+    from semioscope.preprocess.cropper_rows import rows_of, the_cropper
+    from semioscope.report.crop_pages import standing_crops, write_sheet
 
     read = read_cohort(cohort)
-    events = _events(read, event, task=task, part_seconds=part_seconds, with_planned=True)
-    done = write_sheet(read, events, out=out, progress=make_progress(progress))
-    for failure in done.failures:
-        say(f"Not shown: {failure.event_id} in {failure.recording_id}: {failure.message}")
-    for event_id, recording_id in done.unplanned:
-        say(f"Not shown: {event_id} in {recording_id} has no plan; semioscope crop plan makes one.")
-    say(
-        f"Wrote {done.path}: {_count(done.num_shown, 'plan')}, {done.num_flagged} flagged. It shows patients."
-    )
+    standing = standing_crops(read)
+    chosen = the_cropper(standing, cropper)
+    shown = rows_of(standing, chosen)
+    events = _events(read, event, task=task, part_seconds=part_seconds, planned=shown)
+    done = write_sheet(read, events, cropper=chosen, out=out, progress=make_progress(progress))
+    for each in (*done.failures, *done.unplanned):
+        say(f"Not shown: {each.event_id} in {each.recording_id}: {each.message}")
+    page = f"{done.path} (cropper {chosen})" if chosen else str(done.path)
+    say(f"Wrote {page}: {counted(done.num_shown, 'plan')}, {done.num_flagged} flagged. It shows patients.")
     print("Open it in a browser, decide, and download the decisions.")
     say_next(f"semioscope crop apply crop-decisions.json {cohort}")
     if done.failures or done.unplanned:
@@ -182,22 +193,26 @@ def apply(
     """Apply decisions, all or none; what they say survives every later plan."""
     from semioscope.cohort import read_cohort
     from semioscope.preprocess.crop_decisions import apply_decisions
+    from semioscope.preprocess.cropper_rows import views_of
 
     read = read_cohort(cohort)
-    events = _events(read, None, task=task, part_seconds=part_seconds, with_planned=True)
+    seizures = {seizure.seizure_id for seizure in read.seizures}
+    events = _events(read, None, task=task, part_seconds=part_seconds, planned=_standing(read))
     done = apply_decisions(read, events, file)
     for change in done.changes:
         say(change)
     say(
-        f"{_count(len(done.changes), 'row')} of crops.tsv changed, {done.num_unchanged} stood so already. "
+        f"{counted(len(done.changes), 'row')} of crops.tsv changed, {done.num_unchanged} stood so already. "
         + _counts(done.plans, num_kept=0)
     )
-    views = {(event.event_id, view.recording_id) for event in events for view in event.views}
-    planned = {(plan.event_id, plan.recording_id): plan.status for plan in done.plans}
-    if not views <= set(planned):
-        say_next(f"semioscope crop plan {cohort}")
-    elif any(planned[key] == "flagged" for key in views):
-        say_next(f"semioscope crop sheet {cohort}")
+    planned = {each.place: each.status for each in done.plans}
+    views = views_of(events)
+    # without a task, parts are among the events because any cropper has planned them
+    wanted = set(views) if task else {place for place in views if place[0] in seizures or place in planned}
+    if not wanted <= set(planned):
+        say_next(f"semioscope crop plan {cohort}{f' --cropper {done.cropper}' if done.cropper else ''}")
+    elif any(planned[place] == "flagged" for place in wanted):
+        say_next(_sheet_command(read, cohort, done.cropper))
     else:
         say_next(f"semioscope cohort check {cohort}")
 
@@ -208,7 +223,7 @@ def _events(
     *,
     task: str | None,
     part_seconds: float | None,
-    with_planned: bool = False,
+    planned: "Sequence[CropPlan]" = (),
 ) -> "tuple[Event, ...]":
     """Return the events that options ask for, and say what is to know of them.
 
@@ -217,25 +232,39 @@ def _events(
         names: Only these.
         task: Its parts are among them.
         part_seconds: How far parts reach; None: as far as usual.
-        with_planned: Without a task, parts that stand in ``crops.tsv`` are among them.
+        planned: Without a task, parts that have a plan among these are among them.
     """
     from semioscope.cohort import read_task
-    from semioscope.core.formats import CROPS
     from semioscope.plans.parts import PART_SECONDS
-    from semioscope.preprocess import read_crops
     from semioscope.preprocess.crop_events import crop_events
 
-    table = cohort.folder / CROPS.file
     found = crop_events(
         cohort,
         names,
         task=None if task is None else read_task(task),
         part_seconds=PART_SECONDS if part_seconds is None else part_seconds,
-        planned=read_crops(table) if with_planned and table.exists() else (),
+        planned=planned,
     )
     for note in found.notes:
         say(note)
     return found.events
+
+
+def _standing(cohort: "Cohort") -> "list[CropPlan]":
+    """Return the rows of ``crops.tsv``; none where there is no table."""
+    from semioscope.core.formats import CROPS
+    from semioscope.preprocess import read_crops
+
+    table = cohort.folder / CROPS.file
+    return read_crops(table) if table.exists() else []
+
+
+def _sheet_command(cohort: "Cohort", folder: Path, cropper: str) -> str:
+    """Return the command that shows the plans of a cropper; it names the cropper where there are others."""
+    from semioscope.preprocess.cropper_rows import croppers_of
+
+    several = cropper and len(croppers_of(_standing(cohort))) > 1
+    return f"semioscope crop sheet {folder}{f' --cropper {cropper}' if several else ''}"
 
 
 def _table(plans: "tuple[CropPlan, ...]") -> str:
@@ -259,11 +288,7 @@ def _counts(plans: "tuple[CropPlan, ...]", *, num_kept: int) -> str:
 
     states = Counter(each.status for each in plans)
     told = ", ".join(f"{states[name]} {name}" for name in ("accepted", "flagged", "rejected") if states[name])
-    text = f"{_count(len(plans), 'plan')}{f': {told}' if told else ''}."
+    text = f"{counted(len(plans), 'plan')}{f': {told}' if told else ''}."
     if num_kept:
         text += f" {num_kept} made by hand before {'stays' if num_kept == 1 else 'stay'} as written."
     return text
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

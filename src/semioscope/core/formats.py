@@ -144,9 +144,82 @@ CROPS = TableSchema(
         Column(name="depth_upper_intercept", kind="number"),
         Column(name="depth_reason"),
         Column(name="box_reason"),
-        Column(name="cropper"),
+        Column(
+            name="cropper", kind="choice", choices=("depth_box", "depth", "box", "montage", "identity")
+        ),  # the keys of preprocess.CROP_METHODS
+        Column(name="onset_seconds", kind="number"),
+        Column(name="offset_seconds", kind="number"),
     ),
     subject=("event", "event_id"),
+)
+
+CROP_FAILURES = TableSchema(
+    file="crop-failures.tsv",
+    columns=(
+        Column(name="event_id", kind="id", required=True, filled=True),
+        Column(name="recording_id", kind="id", required=True, filled=True),
+        Column(name="cropper", required=True, filled=True),
+        Column(name="onset_seconds", kind="number", required=True, filled=True),
+        Column(name="offset_seconds", kind="number", required=True, filled=True),
+        Column(name="message", required=True, filled=True),
+    ),
+    subject=("event", "event_id"),
+)
+
+BOX_TRACKS = TableSchema(
+    file="box-tracks.tsv",
+    columns=(
+        Column(name="event_id", kind="id", required=True, filled=True),
+        Column(name="recording_id", kind="id", required=True, filled=True),
+        Column(name="time_seconds", kind="number", required=True, filled=True),
+        Column(name="left", kind="number", required=True),
+        Column(name="top", kind="number", required=True),
+        Column(name="right", kind="number", required=True),
+        Column(name="bottom", kind="number", required=True),
+        Column(name="score", kind="number", required=True),
+        Column(name="key", kind="id", required=True, filled=True),
+    ),
+    subject=("event", "event_id"),
+)
+
+DETECTOR_PATIENTS = TableSchema(
+    file="detectors.tsv",
+    columns=(
+        Column(name="detector", kind="id", required=True, filled=True),
+        Column(name="patient_id", kind="id", required=True, filled=True),
+        Column(name="trained_on", kind="choice", required=True, filled=True, choices=("yes", "no")),
+        Column(name="num_pictures", kind="integer", required=True, filled=True),
+    ),
+    subject=("patient", "patient_id"),
+)
+
+DETECTOR_PICTURES = TableSchema(
+    file="pictures.tsv",
+    columns=(
+        Column(name="file_name", kind="path", required=True, filled=True),
+        Column(name="patient_id", kind="id", required=True, filled=True),
+        Column(name="detector", kind="id", required=True, filled=True),
+        Column(name="has_box", kind="choice", required=True, filled=True, choices=("yes", "no")),
+        Column(name="iou", kind="number", required=True),
+        Column(name="left", kind="number", required=True),
+        Column(name="top", kind="number", required=True),
+        Column(name="right", kind="number", required=True),
+        Column(name="bottom", kind="number", required=True),
+        Column(name="score", kind="number", required=True),
+    ),
+    subject=("patient", "patient_id"),
+)
+
+PRETRAINING_PATIENTS = TableSchema(
+    file="patients.tsv",
+    columns=(
+        Column(name="patient_id", kind="id", required=True, filled=True),
+        Column(name="num_recordings", kind="integer", required=True, filled=True),
+        Column(name="num_excerpts", kind="integer", required=True, filled=True),
+        Column(name="seconds", kind="number", required=True, filled=True),
+    ),
+    subject=("patient", "patient_id"),
+    unique="patient_id",
 )
 
 IMPORTED_FEATURES = TableSchema(
@@ -227,6 +300,11 @@ TABLES: dict[str, TableSchema] = {
     "recordings": RECORDINGS,
     "seizures": SEIZURES,
     "crops": CROPS,
+    "crop failures": CROP_FAILURES,
+    "box tracks": BOX_TRACKS,
+    "detectors": DETECTOR_PATIENTS,
+    "pictures of detectors": DETECTOR_PICTURES,
+    "pre-training patients": PRETRAINING_PATIENTS,
     "features": IMPORTED_FEATURES,
     "predictions": PREDICTIONS,
     "study predictions": STUDY_PREDICTIONS,

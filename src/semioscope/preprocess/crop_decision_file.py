@@ -11,7 +11,7 @@ from semioscope.core.errors import CohortError, unknown_name
 from semioscope.core.records import Region
 
 DECISIONS_KIND = "crop-decisions"
-DECISIONS_VERSION = 1
+DECISIONS_VERSION = 2
 
 Choice = Literal["accept", "reject", "redraw"]
 CHOICES: dict[Choice, str] = {
@@ -48,8 +48,23 @@ class Decision:
     view: str
 
 
-def read_decisions(path: Path) -> tuple[str, tuple[Decision, ...]]:
-    """Return the cohort hash and the decisions of a file that a contact sheet gave out.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionFile:
+    """What a contact sheet gave out.
+
+    Args:
+        cohort_hash: Of the cohort that it showed.
+        cropper: Whose plans it showed; empty if they name none, None where the file does not say (version 1).
+        decisions: What a person decided.
+    """
+
+    cohort_hash: str
+    cropper: str | None
+    decisions: tuple[Decision, ...]
+
+
+def read_decisions(path: Path) -> DecisionFile:
+    """Return what a file holds that a contact sheet gave out.
 
     Raises:
         CohortError: If it is no such file or a row is not valid; all such rows are named.
@@ -70,7 +85,11 @@ def read_decisions(path: Path) -> tuple[str, tuple[Decision, ...]]:
         except ValueError as err:
             problems.append(f"{path.name} decision {number}: {err}")
     refuse(problems, path)
-    return str(content.get("cohort_hash") or ""), tuple(decisions)
+    return DecisionFile(
+        cohort_hash=str(content.get("cohort_hash") or ""),
+        cropper=content["cropper"] if content["schema_version"] > 1 else None,
+        decisions=tuple(decisions),
+    )
 
 
 def refuse(problems: list[str], path: Path) -> None:
@@ -115,6 +134,9 @@ def _content(path: Path) -> dict[str, Any]:
             f"{path.name} must have a schema_version of at most {DECISIONS_VERSION}, got {version}: a newer "
             "semioscope made it. Update semioscope."
         )
+        raise CohortError(msg)
+    if version > 1 and not isinstance(content.get("cropper"), str):
+        msg = f"{path.name} must say of which cropper the plans are, got {content.get('cropper')!r}. {again}"
         raise CohortError(msg)
     if not isinstance(content.get("decisions"), list):
         msg = f"{path.name} must hold a list of decisions, but holds none. {again}"

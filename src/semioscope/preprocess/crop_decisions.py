@@ -4,7 +4,7 @@ The sheet gives out a file of decisions. Each names the plan and the pictures th
 digests, so that nothing is accepted that nobody looked at. All decisions are written, or none.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from semioscope.core.errors import CohortError, unknown_name
 from semioscope.core.files import digest
 from semioscope.core.formats import CROPS
 from semioscope.core.records import Event, EventView, Recording
-from semioscope.preprocess.crop_decision_file import Decision, read_decisions, refuse
+from semioscope.preprocess.crop_decision_file import Decision, DecisionFile, read_decisions, refuse
+from semioscope.preprocess.cropper_rows import rows_of, the_cropper, views_of
 from semioscope.preprocess.crops import CropPlan, crops_lock, read_crops, write_crops
 
 
@@ -24,11 +25,13 @@ class Applied:
     Args:
         changes: Per changed row what it is now, in a sentence.
         num_unchanged: Rows that already stood as decided.
-        plans: All rows as they stand now.
+        cropper: Whose plans the sheet showed; empty if they name none.
+        plans: The rows of this cropper as they stand now, one per event and recording.
     """
 
     changes: tuple[str, ...]
     num_unchanged: int
+    cropper: str
     plans: tuple[CropPlan, ...]
 
 
@@ -53,7 +56,7 @@ def view_digest(recording: Recording, event_id: str, view: EventView) -> str:
 
 
 def apply_decisions(cohort: Cohort, events: Iterable[Event], path: Path) -> Applied:
-    """Write the decisions of a file into the ``crops.tsv`` of a cohort, as rows made by hand.
+    """Write the decisions of a file into the ``crops.tsv`` of a cohort, as rows by hand of the cropper that it shows.
 
     Args:
         cohort: The cohort.
@@ -63,23 +66,24 @@ def apply_decisions(cohort: Cohort, events: Iterable[Event], path: Path) -> Appl
     Raises:
         CohortError: If the file is damaged, belongs to another cohort, or names a plan that is not there or has
             changed since the sheet was made. Nothing is written then.
+        ConfigError: If its cropper does not exist, or it names none and the table has plans of several.
     """
-    cohort_hash, decisions = read_decisions(path)
+    file = read_decisions(path)
     table = cohort.folder / CROPS.file
     if not table.exists():
         msg = f"{CROPS.file} must exist before decisions are applied to it. Run semioscope crop plan first."
         raise CohortError(msg)
     with crops_lock(cohort.folder):
-        return _applied(cohort, events, path, cohort_hash, decisions)
+        return _applied(cohort, events, path, file)
 
 
-def _applied(
-    cohort: Cohort, events: Iterable[Event], path: Path, cohort_hash: str, decisions: Sequence[Decision]
-) -> Applied:
+def _applied(cohort: Cohort, events: Iterable[Event], path: Path, file: DecisionFile) -> Applied:
     """Apply decisions while nobody else writes the table; see ``apply_decisions``."""
     table = cohort.folder / CROPS.file
-    plans = {(plan.event_id, plan.recording_id): plan for plan in read_crops(table)}
-    views = {(event.event_id, view.recording_id): view for event in events for view in event.views}
+    standing, decisions = read_crops(table), file.decisions
+    cropper = the_cropper(standing, file.cropper)
+    plans = {plan.place: plan for plan in rows_of(standing, cropper)}
+    views = views_of(events)
     changed: list[CropPlan] = []
     changes: list[str] = []
     problems: list[str] = []
@@ -87,20 +91,19 @@ def _applied(
         key = (decision.event_id, decision.recording_id)
         try:
             plan = _known(key, plans, views)
-            view = view_digest(cohort.recordings[key[1]], key[0], views[key])
-            if decision.view != view:
+            if decision.view != view_digest(cohort.recordings[key[1]], key[0], views[key]):
                 msg = (
                     "its recording or times are others than those on the sheet. Make a new sheet with semioscope "
                     "crop sheet, and decide there."
                 )
                 raise ValueError(msg)
-            after = decided(plan, decision)
+            after = decided(plan, decision, cropper=cropper, view=views[key])
             if not _stands(plan, after):
                 changed.append(after)
                 changes.append(_change(plan, after, decision))
         except ValueError as err:
             problems.append(f"{path.name} decision {number} (event {key[0]}, recording {key[1]}): {err}")
-    if problems and len(problems) == len(decisions) and cohort_hash != cohort.hash:
+    if problems and len(problems) == len(decisions) and file.cohort_hash != cohort.hash:
         msg = (
             f"{path.name} must hold decisions on this cohort, but was made for another one, or times and files have "
             f"changed since: none of its {len(decisions)} decisions fits. Give the folder of its cohort.\n"
@@ -108,26 +111,41 @@ def _applied(
         )
         raise CohortError(msg)
     refuse(problems, path)
-    standing = write_crops(table, changed) if changed else list(plans.values())
-    return Applied(changes=tuple(changes), num_unchanged=len(decisions) - len(changed), plans=tuple(standing))
+    if changed:
+        standing = write_crops(table, changed)
+    return Applied(
+        changes=tuple(changes),
+        num_unchanged=len(decisions) - len(changed),
+        cropper=cropper,
+        plans=tuple(rows_of(standing, cropper)),
+    )
 
 
-def decided(plan: CropPlan, decision: Decision) -> CropPlan:
-    """Return a plan as a person decided on it.
+def decided(plan: CropPlan, decision: Decision, *, cropper: str, view: EventView) -> CropPlan:
+    """Return a plan as a person decided on it: by hand, of the cropper and for the times of the event on the sheet.
+
+    A row that serves every cropper stays as it is beside it.
 
     Raises:
         ValueError: If the plan is another one than the person saw.
     """
+    seen = replace(
+        plan,
+        origin="manual",
+        cropper=cropper,
+        onset_seconds=view.onset_seconds,
+        offset_seconds=view.offset_seconds,
+    )
     match decision.choice:
         case "accept":
-            after = replace(plan, status="accepted", origin="manual")
+            after = replace(seen, status="accepted")
         case "reject":
-            return replace(plan, status="rejected", origin="manual")
+            return replace(seen, status="rejected")
         case "redraw":
-            after = replace(plan, box=decision.box, box_reason="", status="accepted", origin="manual")
+            after = replace(seen, box=decision.box, box_reason="", status="accepted")
             if not decision.planes:
                 return replace(after, planes=None, depth_reason="")
-    if not _stands(plan, after) and decision.plan != plan_digest(plan):
+    if not _says(plan, after) and decision.plan != plan_digest(plan):
         msg = (
             "the plan in crops.tsv is another one than that on the sheet. Make a new sheet with semioscope crop "
             "sheet, and decide there."
@@ -136,10 +154,16 @@ def decided(plan: CropPlan, decision: Decision) -> CropPlan:
     return after
 
 
-def _stands(before: CropPlan, after: CropPlan) -> bool:
-    """Return whether a row already says what it should; the last digit of a box does not count."""
+def _says(before: CropPlan, after: CropPlan) -> bool:
+    """Return whether two rows keep the same, and for the same reason; the last digit of a box does not count."""
     same = (before.status, before.origin) == (after.status, after.origin)
     return same and plan_digest(before) == plan_digest(after)
+
+
+def _stands(before: CropPlan, after: CropPlan) -> bool:
+    """Return whether a row already says what it should, and for which times."""
+    times = (before.onset_seconds, before.offset_seconds)
+    return _says(before, after) and times == (after.onset_seconds, after.offset_seconds)
 
 
 def _known(

@@ -189,7 +189,12 @@ def plan_crop(
         CohortError: If it lacks what the method needs.
     """
     plan = _plan(cohort, recording, event_id, view, choice, window)
-    return replace(plan, cropper=choice.method)
+    return replace(
+        plan,
+        cropper=choice.method,
+        onset_seconds=view.onset_seconds,
+        offset_seconds=view.offset_seconds,
+    )
 
 
 def _plan(

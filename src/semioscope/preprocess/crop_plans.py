@@ -1,7 +1,7 @@
-"""Crop plans for the events of a cohort: one per event and recording.
+"""Crop plans for the events of a cohort: one per event, recording and cropper.
 
 A recording that cannot be read is listed and the others go on. What a person wrote into ``crops.tsv`` is never
-overwritten.
+overwritten, and no cropper touches the rows of another.
 """
 
 from collections.abc import Iterable
@@ -16,22 +16,16 @@ from semioscope.core.formats import CROPS
 from semioscope.core.locks import locked
 from semioscope.core.progress import Progress, QuietProgress
 from semioscope.core.records import Event, EventView
+from semioscope.core.wording import counted
 from semioscope.execution import Unit, make_executor, run_stage
 from semioscope.networks.detections import Detector, EventDetector
 from semioscope.networks.detectors import load_detector
 from semioscope.preprocess.box_crop import BoxCropConfig
+from semioscope.preprocess.crop_failures import CropFailure, keep_failures
 from semioscope.preprocess.crop_finding import NO_CROPS, CropChoice, crop_method, plan_crop
 from semioscope.preprocess.crop_frames import recording_window
+from semioscope.preprocess.cropper_rows import row_notes, rows_of, to_plan, usable, views_of
 from semioscope.preprocess.crops import LOCKS, CropPlan, crops_lock, read_crops, write_crops
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CropFailure:
-    """An event for which no plan could be made, and why."""
-
-    event_id: str
-    recording_id: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +33,13 @@ class CropPlanning:
     """What became of the events.
 
     Args:
-        plans: As ``crops.tsv`` holds them now, of the events that were asked for, sorted by event and recording.
+        plans: Those of the cropper, as ``crops.tsv`` holds them now, of the events that were asked for: one per
+            event and recording, sorted. Automatic ones that were made for other times are not among them.
         failures: Events without a plan.
         num_kept: Plans that a person had made before, and that stayed.
         num_made: Plans that were made now.
-        notes: What else a person should know, as sentences.
+        notes: What else a person should know of the plans, as sentences; the same however often it is asked.
+        news: What happened while plans were made, as sentences.
     """
 
     plans: tuple[CropPlan, ...] = ()
@@ -51,6 +47,7 @@ class CropPlanning:
     num_kept: int = 0
     num_made: int = 0
     notes: tuple[str, ...] = ()
+    news: tuple[str, ...] = ()
 
     @property
     def flagged(self) -> tuple[CropPlan, ...]:
@@ -69,7 +66,7 @@ def make_crop_plans(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> CropPlanning:
-    """Make the crop plans of events and write them to the ``crops.tsv`` of the cohort.
+    """Make the crop plans of events anew and write them to the ``crops.tsv`` of the cohort; rows by hand stay.
 
     Args:
         cohort: The cohort; its streams are opened at the begin of each event only.
@@ -88,24 +85,23 @@ def make_crop_plans(
     """
     choice = CropChoice(method=method, detector=detector, box=box, check=check)
     path = cohort.folder / CROPS.file
-    by_hand = {_key(plan) for plan in _standing(path) if plan.origin == "manual"}
+    listed = tuple(events)
+    views = views_of(listed)
+    by_hand = {plan.place for plan in rows_of(_standing(path), method) if plan.origin == "manual"}
     wanted: dict[str, list[tuple[str, EventView]]] = {}
-    keys = set()
-    for event in events:
-        for view in event.views:
-            keys.add((event.event_id, view.recording_id))
-            if (event.event_id, view.recording_id) not in by_hand:
-                wanted.setdefault(view.recording_id, []).append((event.event_id, view))
+    for (event_id, recording_id), view in views.items():
+        if (event_id, recording_id) not in by_hand:
+            wanted.setdefault(recording_id, []).append((event_id, view))
     units = [
         Unit(
             name=name,
             key=digest([name]),
             payload={
-                "cohort": cohort, "recording": cohort.recording(name), "events": views, "choice": choice,
+                "cohort": cohort, "recording": cohort.recording(name), "events": seen, "choice": choice,
             },
-            weight=float(len(views)),
+            weight=float(len(seen)),
         )
-        for name, views in wanted.items()
+        for name, seen in wanted.items()
     ]  # fmt: skip
     result = run_stage(
         "crop plans",
@@ -120,21 +116,18 @@ def make_crop_plans(
     failures = [outcome for outcome in outcomes if isinstance(outcome, CropFailure)]
     for unit in result.failed:
         failures += [
-            CropFailure(event_id=event_id, recording_id=unit.unit.name, message=unit.message)
-            for event_id, _ in unit.unit.payload["events"]
+            _failure(event_id, view, choice, unit.message) for event_id, view in unit.unit.payload["events"]
         ]
     plans = [outcome for outcome in outcomes if isinstance(outcome, CropPlan)]
-    if plans:
+    if plans or failures:
         with crops_lock(cohort.folder):
-            standing = write_crops(path, plans)
-    else:
-        standing = _standing(path)
-    return CropPlanning(
-        plans=tuple(plan for plan in standing if _key(plan) in keys),
-        failures=tuple(sorted(failures, key=lambda failure: (failure.event_id, failure.recording_id))),
-        num_kept=len(by_hand & keys),
-        num_made=len(plans),
+            if plans:
+                write_crops(path, plans)
+            keep_failures(cohort.folder, failures, planned={plan.key for plan in plans})
+    done = CropPlanning(
+        failures=tuple(sorted(failures, key=lambda failure: failure.key)), num_made=len(plans)
     )
+    return _as_they_stand(done, listed, path, method)
 
 
 def ensure_crops(
@@ -148,10 +141,11 @@ def ensure_crops(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> CropPlanning:
-    """Return the crop plans of events: what ``crops.tsv`` holds stays, what is missing there is planned and written.
+    """Return the crop plans of events: what the cropper has in ``crops.tsv`` stays, what is missing is planned.
 
-    Where nothing is missing nothing is opened, neither a video nor the weights of the detector. Of several
-    processes that ask for one cohort, the others wait for the one that plans.
+    An automatic row that was made for other times of its event counts as missing. Where nothing is missing nothing
+    is opened, neither a video nor the weights of the detector. Of several processes that ask for one cohort, the
+    others wait for the one that plans.
 
     Args:
         cohort: The cohort.
@@ -172,11 +166,11 @@ def ensure_crops(
     if method == NO_CROPS:
         return CropPlanning()
     chosen, listed, path = crop_method(method), tuple(events), cohort.folder / CROPS.file
-    keys = {(event.event_id, view.recording_id) for event in listed for view in event.views}
     done = CropPlanning()
-    if _without_plan(listed, path):
+    if to_plan(listed, _standing(path), method):
         with locked(cohort.folder / LOCKS / ".planning", wait=True):
-            if missing := _without_plan(listed, path):  # another process may have planned meanwhile
+            standing = _standing(path)  # another process may have planned meanwhile
+            if missing := to_plan(listed, standing, method):
                 display = progress or QuietProgress()
                 detector: Detector | None = None
                 if chosen.needs_detector:
@@ -185,38 +179,33 @@ def ensure_crops(
                     cohort, missing, method=method, detector=detector, check=check, workers=workers,
                     progress=display,
                 )  # fmt: skip
-                done = replace(done, notes=tuple(getattr(detector, "notes", ())))
-    plans = tuple(plan for plan in _standing(path) if _key(plan) in keys)
+                moved = {plan.place for plan in rows_of(standing, method)} & {
+                    plan.place for plan in done.plans
+                }
+                news = (*getattr(detector, "notes", ()), *_made_anew(len(moved)))
+                done = replace(done, news=news)
+    return _as_they_stand(done, listed, path, method)
+
+
+def _made_anew(number: int) -> list[str]:
+    told = counted(
+        number,
+        "crop had been planned for other times of its event, and was",
+        "crops had been planned for other times of their events, and were",
+    )
+    return [f"{told} planned anew."] if number else []
+
+
+def _as_they_stand(done: CropPlanning, events: Iterable[Event], path: Path, method: str) -> CropPlanning:
+    """Return a planning with the plans of events as the table holds them now."""
+    views = views_of(events)
+    plans = usable(_standing(path), views, method)
     return replace(
         done,
-        plans=plans,
+        plans=tuple(plans),
         num_kept=sum(plan.origin == "manual" for plan in plans),
-        notes=(*done.notes, *_of_other_croppers(plans, method)),
+        notes=tuple(row_notes(plans, views, method)),
     )
-
-
-def _of_other_croppers(plans: Iterable[CropPlan], method: str) -> list[str]:
-    """Return what to know of automatic rows that another method made."""
-    others = [plan.cropper for plan in plans if plan.origin == "auto" and plan.cropper not in ("", method)]
-    if not others:
-        return []
-    rows = "1 row" if len(others) == 1 else f"{len(others)} rows"
-    return [
-        f"{rows} of {CROPS.file} made by the cropper {' and '.join(sorted(set(others)))} instead of {method} "
-        f"{'is' if len(others) == 1 else 'are'} used as written. semioscope crop plan --cropper {method} makes them "
-        "anew."
-    ]
-
-
-def _without_plan(events: Iterable[Event], path: Path) -> list[Event]:
-    """Return the events with those of their views that have no row in ``crops.tsv``."""
-    planned = set(map(_key, _standing(path)))
-    wanted = []
-    for event in events:
-        views = tuple(view for view in event.views if (event.event_id, view.recording_id) not in planned)
-        if views:
-            wanted.append(replace(event, views=views))
-    return wanted
 
 
 def _standing(path: Path) -> list[CropPlan]:
@@ -241,11 +230,16 @@ def plan_recording(work: dict[str, Any]) -> list[CropPlan | CropFailure]:
         except StoreError:
             raise
         except SemioscopeError as err:
-            outcomes.append(
-                CropFailure(event_id=event_id, recording_id=recording.recording_id, message=str(err))
-            )
+            outcomes.append(_failure(event_id, view, choice, str(err)))
     return outcomes
 
 
-def _key(plan: CropPlan) -> tuple[str, str]:
-    return plan.event_id, plan.recording_id
+def _failure(event_id: str, view: EventView, choice: CropChoice, message: str) -> CropFailure:
+    return CropFailure(
+        event_id=event_id,
+        recording_id=view.recording_id,
+        cropper=choice.method,
+        onset_seconds=view.onset_seconds,
+        offset_seconds=view.offset_seconds,
+        message=message,
+    )

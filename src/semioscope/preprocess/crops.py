@@ -1,19 +1,20 @@
 """Which part of a picture an event is seen in: plans that a person can correct.
 
-A plan is one row of ``crops.tsv`` (see ``docs/formats.md``). What a person wrote is never overwritten.
+A plan is one row of ``crops.tsv`` (see ``docs/formats.md``), of one event, recording and cropper. What a person wrote
+is never overwritten.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from semioscope.core.errors import CohortError
 from semioscope.core.formats import CROPS
 from semioscope.core.locks import locked
-from semioscope.core.records import Recording, Region
-from semioscope.core.tables import read_table, write_table
+from semioscope.core.records import EventView, Recording, Region
+from semioscope.core.tables import Problem, Row, read_table, write_table
 from semioscope.preprocess.depth_planes import DepthPlanes
 
 LOCKS = Path("derived", "crops")
@@ -25,6 +26,8 @@ STATUSES: tuple[CropStatus, ...] = ("accepted", "flagged", "rejected")
 """From best to worst."""
 REMARK = "Remark: "
 """Begins, in ``depth_reason``, what is no reason to flag a plan."""
+SAME_TIME_SECONDS = 0.001
+"""Times of an event that differ by no more are the same."""
 _EDGES = ("left", "top", "right", "bottom")
 
 
@@ -45,7 +48,11 @@ class CropPlan:
             ``REMARK``; empty if there is nothing to say.
         box_reason: Why the box (or its absence) needs a person's eye, or what to know about an accepted one, such
             as that two persons were seen; empty if there is nothing to say.
-        cropper: The key of ``CROP_METHODS`` that made it; empty where a person did, or nobody knows.
+        cropper: The key of ``CROP_METHODS`` that made it, or whose plan the person saw who did; empty where nobody
+            knows, see ``rows_of``.
+        onset_seconds: Where the event began when the plan was made, from the recording's first displayed frame; None
+            where nobody knows.
+        offset_seconds: Where it ended.
     """
 
     event_id: str
@@ -57,6 +64,23 @@ class CropPlan:
     depth_reason: str = ""
     box_reason: str = ""
     cropper: str = ""
+    onset_seconds: float | None = None
+    offset_seconds: float | None = None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Event and recording."""
+        return self.event_id, self.recording_id
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What no two rows of a table share: event, recording and cropper."""
+        return self.event_id, self.recording_id, self.cropper
+
+    def fits(self, view: EventView) -> bool:
+        """Return whether the event still has the times that the plan was made for; unknown times fit always."""
+        pairs = ((self.onset_seconds, view.onset_seconds), (self.offset_seconds, view.offset_seconds))
+        return all(then is None or abs(then - now) <= SAME_TIME_SECONDS + 1e-9 for then, now in pairs)
 
     @property
     def depth_doubt(self) -> str:
@@ -78,45 +102,80 @@ class CropPlan:
         return self.box if self.box is not None and self.status == "accepted" else recording.region
 
 
+class CropRow(NamedTuple):
+    """A row of a crops table, and its number as a spreadsheet counts."""
+
+    number: int
+    plan: CropPlan
+
+
 def read_crops(path: Path) -> list[CropPlan]:
     """Return the rows of a crops table.
 
     Raises:
         CohortError: If a row is not valid; all such rows are named.
     """
-    rows, problems = read_table(path, CROPS)
-    plans, said = [], [str(problem) for problem in problems if problem.severity == "error"]
-    for row in rows:
+    rows, problems = read_crop_rows(path)
+    said = [str(problem) for problem in problems if problem.severity == "error"]
+    if said:
+        raise CohortError("\n".join(said))
+    return [row.plan for row in rows]
+
+
+def read_crop_rows(path: Path) -> tuple[list[CropRow], list[Problem]]:
+    """Return the rows of a crops table that are valid, and what is wrong with the others."""
+    table, found = read_table(path, CROPS)
+    rows: list[CropRow] = []
+    problems = list(found)
+    numbers: dict[tuple[str, str, str], int] = {}
+    for row in table:
         if row.faulty or row.text("event_id") is None or row.text("recording_id") is None:
             continue
         try:
-            plans.append(
-                CropPlan(
-                    event_id=str(row.values["event_id"]),
-                    recording_id=str(row.values["recording_id"]),
-                    box=_box([cast("float | None", row.values[name]) for name in _EDGES]),
-                    origin=cast("Origin", row.values["origin"]),
-                    status=cast("CropStatus", row.values["status"]),
-                    planes=DepthPlanes.from_cells(row.values),
-                    depth_reason=row.text("depth_reason") or "",
-                    box_reason=row.text("box_reason") or "",
-                    cropper=row.text("cropper") or "",
+            plan = _plan(row)
+            if plan.key in numbers:
+                msg = (
+                    f"Event, recording and cropper must be those of one row only, but row {numbers[plan.key]} has "
+                    "them too."
+                )
+                raise ValueError(msg)
+        except ValueError as err:
+            problems.append(
+                Problem(
+                    severity="error",
+                    file=path.name,
+                    message=f"{err} Correct the row.",
+                    row=row.number,
+                    subject=f"event {row.text('event_id')}",
                 )
             )
-        except ValueError as err:
-            said.append(
-                f"{path.name} row {row.number} (event {row.text('event_id')}): {err} Correct the row."
-            )
-    if said:
-        raise CohortError("\n".join(said))
-    return plans
+            continue
+        numbers[plan.key] = row.number
+        rows.append(CropRow(row.number, plan))
+    return rows, problems
+
+
+def _plan(row: Row) -> CropPlan:
+    cells = row.values
+    return CropPlan(
+        event_id=str(cells["event_id"]),
+        recording_id=str(cells["recording_id"]),
+        box=_box([cast("float | None", cells[name]) for name in _EDGES]),
+        origin=cast("Origin", cells["origin"]),
+        status=cast("CropStatus", cells["status"]),
+        planes=DepthPlanes.from_cells(cells),
+        depth_reason=row.text("depth_reason") or "",
+        box_reason=row.text("box_reason") or "",
+        cropper=row.text("cropper") or "",
+        onset_seconds=cast("float | None", cells["onset_seconds"]),
+        offset_seconds=cast("float | None", cells["offset_seconds"]),
+    )
 
 
 def write_crops(path: Path, plans: Iterable[CropPlan]) -> list[CropPlan]:
     """Write a crops table, keeping what a person wrote; return all rows as they stand now.
 
-    A row of ``path`` with origin ``manual`` replaces a new automatic row of the same event and recording.
-    Rows of other events and recordings stay.
+    See ``merge_crops``. Rows of other events and recordings stay.
 
     Raises:
         CohortError: If the table that is there is not valid.
@@ -137,6 +196,8 @@ def write_crops(path: Path, plans: Iterable[CropPlan]) -> list[CropPlan]:
                 "depth_reason": plan.depth_reason or None,
                 "box_reason": plan.box_reason or None,
                 "cropper": plan.cropper or None,
+                "onset_seconds": plan.onset_seconds,
+                "offset_seconds": plan.offset_seconds,
             }
         )
     write_table(path, CROPS, rows)
@@ -155,13 +216,30 @@ def crops_lock(folder: Path) -> Iterator[None]:
 
 
 def merge_crops(old: Iterable[CropPlan], new: Iterable[CropPlan]) -> list[CropPlan]:
-    """Return old and new plans, sorted by event and recording; new ones win, except over manual ones."""
-    merged = {(plan.event_id, plan.recording_id): plan for plan in old}
+    """Return old and new plans, sorted by event, recording and cropper.
+
+    Of two rows of one key the new one stays, except that no automatic row replaces one by hand. An automatic row
+    that names no cropper goes as soon as there is an automatic one of its event and recording that does.
+    """
+    merged = {plan.key: plan for plan in old}
     for plan in new:
-        before = merged.get((plan.event_id, plan.recording_id))
+        before = merged.get(plan.key)
         if before is None or before.origin != "manual" or plan.origin == "manual":
-            merged[plan.event_id, plan.recording_id] = plan
-    return [merged[key] for key in sorted(merged)]
+            merged[plan.key] = plan
+    named = planned_by_name(merged.values())
+    return [
+        merged[key] for key in sorted(merged) if merged[key].place not in named or not is_unnamed(merged[key])
+    ]
+
+
+def is_unnamed(plan: CropPlan) -> bool:
+    """Return whether a row is automatic and names no cropper, as in older tables."""
+    return plan.origin == "auto" and not plan.cropper
+
+
+def planned_by_name(plans: Iterable[CropPlan]) -> set[tuple[str, str]]:
+    """Return events and recordings that have an automatic row which names its cropper."""
+    return {plan.place for plan in plans if plan.origin == "auto" and plan.cropper}
 
 
 def _box(edges: Sequence[float | None]) -> Region | None:

@@ -1,4 +1,4 @@
-"""The contact sheet of crop plans: five frames of every event before and after, on one page that takes decisions.
+"""The contact sheet of a cropper's plans: five frames of every event before and after; the page takes decisions.
 
 A crop cannot be judged on blurred pictures, so they are clear and the page says that it shows patients. It is one
 file, needs no network and refuses to use one; what a person decides stays in the browser until it is downloaded.
@@ -22,8 +22,9 @@ from semioscope.core.progress import stage as progress_stage
 from semioscope.core.records import Event, EventView, Recording, Region
 from semioscope.preprocess.crop_decision_file import DECISIONS_KIND, DECISIONS_VERSION
 from semioscope.preprocess.crop_decisions import plan_digest, view_digest
+from semioscope.preprocess.crop_failures import CropFailure
 from semioscope.preprocess.crop_frames import EventFrame, open_event, recording_window, shown, spread_places
-from semioscope.preprocess.crop_plans import CropFailure
+from semioscope.preprocess.cropper_rows import other_times, rows_of, views_of
 from semioscope.preprocess.crops import CropPlan
 from semioscope.preprocess.depth_noise import denoised
 from semioscope.report.rendering import render
@@ -76,6 +77,7 @@ class SheetCard:
         frames: The pictures.
         plan_digest: Of the plan.
         view_digest: Of what the pictures show.
+        moved: The times that the plan was made for and those of the event now, where they differ; else empty.
         remarks: What a person should know of the recording.
     """
 
@@ -88,7 +90,22 @@ class SheetCard:
     frames: tuple[SheetFrame, ...]
     plan_digest: str
     view_digest: str
+    moved: str = ""
     remarks: tuple[str, ...] = ()
+
+    @property
+    def decided(self) -> str:
+        """The status that a person gave the plan for these times; empty if nobody did."""
+        return self.plan.status if self.plan.origin == "manual" and not self.moved else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotShown:
+    """An event that is not on the sheet, and why."""
+
+    event_id: str
+    recording_id: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,14 +117,14 @@ class ContactSheet:
         num_shown: Plans on it.
         num_flagged: Those of them that wait for a person.
         failures: Plans whose pictures could not be read.
-        unplanned: Events, with their recordings, that have no plan.
+        unplanned: Events that have no plan: planning failed, or nobody tried.
     """
 
     path: Path
     num_shown: int
     num_flagged: int
-    failures: tuple[CropFailure, ...]
-    unplanned: tuple[tuple[str, str], ...]
+    failures: tuple[NotShown, ...]
+    unplanned: tuple[NotShown, ...]
 
 
 def write_contact_sheet(
@@ -116,33 +133,40 @@ def write_contact_sheet(
     plans: Iterable[CropPlan],
     path: Path,
     *,
+    cropper: str = "",
+    failed: Iterable[CropFailure] = (),
     progress: Progress | None = None,
 ) -> ContactSheet:
-    """Write the contact sheet of crop plans; equal videos and plans give equal bytes.
+    """Write the contact sheet of the plans of a cropper; equal videos and plans give equal bytes.
 
     Args:
         cohort: Whose videos are read; what cannot be read is listed on the page.
         events: Which to show.
-        plans: As ``crops.tsv`` holds them; those of other events are left out.
+        plans: As ``crops.tsv`` holds them; those of other events and croppers are left out.
         path: The page.
+        cropper: Whose plans; empty for those that name none.
+        failed: What could not be planned when it was last tried.
         progress: Where it is reported.
 
     Raises:
         StoreError: If the page cannot be written.
     """
-    by_key = {(plan.event_id, plan.recording_id): plan for plan in plans}
-    wanted: list[tuple[CropPlan, EventView]] = []
-    unplanned: list[tuple[str, str]] = []
-    for event in events:
-        for view in event.views:
-            plan = by_key.get((event.event_id, view.recording_id))
-            if plan is None:
-                unplanned.append((event.event_id, view.recording_id))
-            else:
-                wanted.append((plan, view))
-    wanted.sort(key=lambda pair: (_urgency(pair[0]), pair[0].event_id, pair[0].recording_id))
+    rows = {plan.place: plan for plan in rows_of(plans, cropper)}
+    views = views_of(events)
+    wanted = [(rows[place], view) for place, view in views.items() if place in rows]
+    wanted.sort(key=lambda pair: (_urgency(*pair), pair[0].place))
+    tried = {failure.key: failure for failure in failed}
+    unplanned = [
+        NotShown(
+            event_id=place[0],
+            recording_id=place[1],
+            message=_why_no_plan(tried.get((*place, cropper)), view, cropper),
+        )
+        for place, view in views.items()
+        if place not in rows
+    ]
     cards: list[SheetCard] = []
-    failures: list[CropFailure] = []
+    failures: list[NotShown] = []
     windows: dict[str, GreyWindow | None] = {}
     display = progress or QuietProgress()
     with progress_stage(display, "contact sheet", max(len(wanted), 1), unit="events"):
@@ -154,19 +178,19 @@ def write_contact_sheet(
                 cards.append(make_card(cohort, recording, view, plan, windows[plan.recording_id]))
             except SemioscopeError as err:
                 failures.append(
-                    CropFailure(event_id=plan.event_id, recording_id=plan.recording_id, message=str(err))
+                    NotShown(event_id=plan.event_id, recording_id=plan.recording_id, message=str(err))
                 )
             display.advance(1.0, note=plan.event_id)
     flagged = sum(card.plan.status == "flagged" for card in cards)
     context: Mapping[str, Any] = {
         "name": cohort.folder.resolve().name,
         "cohort_hash": cohort.hash,
+        "cropper": cropper,
         "kind": DECISIONS_KIND,
         "version": DECISIONS_VERSION,
         "cards": cards,
         "num_flagged": flagged,
-        "failures": failures,
-        "unplanned": unplanned,
+        "not_shown": [*failures, *unplanned],
         "synthetic": (cohort.folder / _SYNTHETIC_MARK).exists(),
     }
     text = render(
@@ -219,6 +243,7 @@ def make_card(
         frames=shown_frames,
         plan_digest=plan_digest(plan),
         view_digest=view_digest(recording, plan.event_id, view),
+        moved="" if plan.fits(view) else other_times(plan, view),
         remarks=remarks,
     )
 
@@ -245,9 +270,19 @@ def _pixels(region: Region, size: tuple[int, int]) -> tuple[int, int, int, int]:
     return left, top, right - left, bottom - top
 
 
-def _urgency(plan: CropPlan) -> int:
-    """Return the place of a plan on the page: flagged ones first, those decided by hand last."""
+def _urgency(plan: CropPlan, view: EventView) -> int:
+    """Return the place of a plan on the page: flagged ones and those for other times first, by hand last."""
+    if not plan.fits(view):
+        return 0
     return 2 if plan.origin == "manual" else int(plan.status != "flagged")
+
+
+def _why_no_plan(failure: CropFailure | None, view: EventView, cropper: str) -> str:
+    """Return why an event has no plan, and what to do: planning failed, or nobody tried for these times."""
+    command = f"semioscope crop plan{f' --cropper {cropper}' if cropper else ''}"
+    if failure is None or not failure.fits(view):
+        return f"It is not planned yet: {command} plans it."
+    return f"Planning failed: {failure.message} Then give {command} again."
 
 
 def _jpeg(picture: UInt8[np.ndarray, "height width 3"], *, width: int) -> str:

@@ -10,9 +10,10 @@ from semioscope.core.files import write_bytes, write_text
 from semioscope.core.formats import CROPS
 from semioscope.core.progress import Progress
 from semioscope.core.records import Event
+from semioscope.preprocess.crop_failures import read_failures
 from semioscope.preprocess.crop_finding import find_depth_crop
 from semioscope.preprocess.crop_frames import open_event
-from semioscope.preprocess.crops import REMARK, read_crops
+from semioscope.preprocess.crops import REMARK, CropPlan, read_crops
 from semioscope.report.contact_sheet import ContactSheet, write_contact_sheet
 from semioscope.report.crop_explain import explain_figure, explain_png
 
@@ -32,14 +33,16 @@ def write_sheet(
     cohort: Cohort,
     events: Iterable[Event],
     *,
+    cropper: str = "",
     out: Path | None = None,
     progress: Progress | None = None,
 ) -> ContactSheet:
-    """Write the contact sheet of the plans in the ``crops.tsv`` of a cohort.
+    """Write the contact sheet of the plans that a cropper has in the ``crops.tsv`` of a cohort.
 
     Args:
         cohort: The cohort.
         events: Which to show, as ``crop_events`` gives them.
+        cropper: Which, see ``the_cropper``; empty for rows that name none.
         out: The page; None: ``derived/crops/sheet.html`` in the cohort.
         progress: Where it is reported.
 
@@ -47,12 +50,36 @@ def write_sheet(
         CohortError: If there is no ``crops.tsv``, or it is not valid.
         StoreError: If the page cannot be written.
     """
-    table = cohort.folder / CROPS.file
-    if not table.exists():
-        msg = f"{CROPS.file} must exist before a sheet is made of it. Run semioscope crop plan {cohort.folder} first."
-        raise CohortError(msg)
     path = out or cohort.folder / PLACE / "sheet.html"
-    return write_contact_sheet(cohort, events, read_crops(table), path, progress=progress)
+    return write_contact_sheet(
+        cohort,
+        events,
+        standing_crops(cohort),
+        path,
+        cropper=cropper,
+        failed=read_failures(cohort.folder),
+        progress=progress,
+    )
+
+
+def standing_crops(cohort: Cohort) -> list[CropPlan]:
+    """Return the rows of the ``crops.tsv`` of a cohort, to make a sheet of.
+
+    Raises:
+        CohortError: If there is no table, because nothing was planned or all of it failed, or it is not valid.
+    """
+    table = cohort.folder / CROPS.file
+    if table.exists():
+        return read_crops(table)
+    msg = f"{CROPS.file} must exist before a sheet is made of it. Run semioscope crop plan {cohort.folder} first."
+    if failed := read_failures(cohort.folder):
+        first = failed[0]
+        rest = f" So it was with {len(failed) - 1} more." if len(failed) > 1 else ""
+        msg = (
+            f"{CROPS.file} must exist before a sheet is made of it, but no crop could be planned. {first.event_id} "
+            f"in {first.recording_id}: {first.message}{rest} Then give semioscope crop plan {cohort.folder} again."
+        )
+    raise CohortError(msg)
 
 
 def write_explanation(

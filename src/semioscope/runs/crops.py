@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from semioscope.core.progress import Progress
-from semioscope.preprocess import CropPlan
+from semioscope.preprocess import NO_CROPS, CropPlan, crop_method
 from semioscope.preprocess.crop_plans import CropPlanning, ensure_crops
+from semioscope.recipes import CropsConfig
 from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import Failure
 
@@ -16,9 +17,10 @@ class RunCrops:
     """The crops of a run.
 
     Args:
-        plans: One per event and recording, as far as they could be made; only accepted ones are used.
+        plans: One per event and recording, of the run's cropper, as far as they could be made; only accepted ones are
+            used.
         facts: What the report says of them; empty where the run has no crops.
-        notes: Sentences of the detector, and of rows that were made in another way.
+        notes: Sentences about them for the report; the same however often the run is taken up.
     """
 
     plans: tuple[CropPlan, ...]
@@ -51,7 +53,7 @@ def crop_stage(plan: RunPlan, *, workers: int, progress: Progress, failures: lis
         workers=workers,
         progress=progress,
     )
-    for note in done.notes:
+    for note in (*done.news, *done.notes):
         progress.message(note, level="warning")
     failures += [
         Failure(
@@ -62,14 +64,26 @@ def crop_stage(plan: RunPlan, *, workers: int, progress: Progress, failures: lis
         )
         for one in done.failures
     ]
-    return RunCrops(plans=done.plans, facts=_facts(done), notes=done.notes)
+    return RunCrops(
+        plans=done.plans,
+        facts=_facts(done, config.method),
+        notes=(*done.notes, *_of_detector(config)),
+    )
 
 
-def _facts(done: CropPlanning) -> dict[str, Any]:
+def _of_detector(config: CropsConfig) -> list[str]:
+    uses = config.method != NO_CROPS and crop_method(config.method).needs_detector
+    if not uses or config.weights != "random":
+        return []
+    return [f"The detector {config.detector} has random weights: its boxes mean nothing; for trials only."]
+
+
+def _facts(done: CropPlanning, method: str) -> dict[str, Any]:
     if not (done.plans or done.failures):
         return {}
     states = [crop.status for crop in done.plans]
     return {
+        "cropper": method,
         "num_accepted": states.count("accepted"),
         "num_flagged": states.count("flagged"),
         "num_rejected": states.count("rejected"),

@@ -6,12 +6,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from semioscope.cohort import Cohort, write_cohort
-from semioscope.core.errors import CohortError
+from semioscope.core.errors import CohortError, ConfigError
 from semioscope.core.records import EventView, Patient, Recording, Region, Seizure
 from semioscope.preprocess import CropPlan, DepthPlanes, read_crops, write_crops
 from semioscope.preprocess.crop_decision_file import CHOICES, read_decisions
 from semioscope.preprocess.crop_decisions import apply_decisions, decided, plan_digest, view_digest
 from semioscope.preprocess.crop_events import crop_events
+from semioscope.preprocess.cropper_rows import rows_of
 
 PLANES = DepthPlanes(
     axis="x", lower_slope=0.5, lower_intercept=900.0, upper_slope=0.5, upper_intercept=1800.0
@@ -52,7 +53,7 @@ def cohort(tmp_path):
 
 
 def plan(name, *, box=None, **more):
-    return CropPlan(event_id=name, recording_id=name, box=box, **more)
+    return CropPlan(event_id=name, recording_id=name, box=box, **{"cropper": "depth_box"} | more)
 
 
 def row(cohort, name, decision, **more):
@@ -67,7 +68,8 @@ def row(cohort, name, decision, **more):
 def file(cohort, rows, **more):
     path = cohort.folder.parent / "crop-decisions.json"
     content = {
-        "schema_version": 1, "kind": "crop-decisions", "cohort_hash": cohort.hash, "decisions": rows,
+        "schema_version": 2, "kind": "crop-decisions", "cohort_hash": cohort.hash, "cropper": "depth_box",
+        "decisions": rows,
     } | more  # fmt: skip
     path.write_text(json.dumps(content))
     return path
@@ -201,7 +203,11 @@ def test_a_file_of_another_cohort(cohort):
         ("[]", "is something else"),
         ('{"kind": "scores"}', "is something else"),
         ('{"kind": "crop-decisions"}', "must have a schema_version of 1 or more, got None"),
-        ('{"kind": "crop-decisions", "schema_version": 2}', "a newer semioscope made it"),
+        ('{"kind": "crop-decisions", "schema_version": 3}', "a newer semioscope made it"),
+        (
+            '{"kind": "crop-decisions", "schema_version": 2, "decisions": []}',
+            "must say of which cropper the plans are, got None",
+        ),
         ('{"kind": "crop-decisions", "schema_version": 1}', "must hold a list of decisions"),
     ],
 )
@@ -267,7 +273,72 @@ def test_digests_see_what_is_kept_and_not_who_said_so():
 
 
 def test_decided_is_what_the_words_say(cohort):
-    _, (decision,) = read_decisions(file(cohort, [row(cohort, "e1", "accept")]))
+    (decision,) = read_decisions(file(cohort, [row(cohort, "e1", "accept")])).decisions
     one = read_crops(cohort.folder / "crops.tsv")[0]
-    assert decided(one, decision) == replace(one, origin="manual")
+    view = cohort.seizures[0].views[0]
+    assert decided(one, decision, cropper="depth_box", view=view) == replace(
+        one, origin="manual", onset_seconds=1.0, offset_seconds=9.0
+    )
     assert set(CHOICES) == {"accept", "reject", "redraw"}
+
+
+def keys(cohort):
+    return [(each.event_id, each.cropper, each.origin) for each in read_crops(cohort.folder / "crops.tsv")]
+
+
+def test_a_decision_is_about_the_cropper_that_was_shown(cohort):
+    table = cohort.folder / "crops.tsv"
+    write_crops(table, [plan("e1", box=BOX, cropper="box")])
+    seen = row(cohort, "e3", "accept") | {"event_id": "e1", "recording_id": "e1", "decision": "reject"}
+    (event,) = crop_events(cohort, ["e1"]).events
+    seen["view"] = view_digest(cohort.recordings["e1"], "e1", event.views[0])
+    before = {each.key: each for each in read_crops(table)}
+    done = apply(cohort, [seen], cropper="box")
+    assert done.cropper == "box"
+    assert [each.key for each in done.plans] == [("e1", "e1", "box")]
+    after = {each.key: each for each in read_crops(table)}
+    assert set(after) == set(before)
+    assert [key for key in after if after[key] != before[key]] == [("e1", "e1", "box")]
+    refused(cohort, [row(cohort, "e2", "accept")], "crops.tsv has no plan for it", cropper="box")
+    with pytest.raises(ConfigError, match="Unknown cropper 'bocks'"):
+        apply(cohort, [seen], cropper="bocks")
+
+
+def test_files_of_version_1_are_about_the_only_cropper(cohort):
+    good = row(cohort, "e1", "accept")
+    assert apply(cohort, [good], schema_version=1, cropper=None).cropper == "depth_box"
+    write_crops(cohort.folder / "crops.tsv", [plan("e2", cropper="box")])
+    with pytest.raises(ConfigError, match=r"holds those of box, depth_box\. Name one"):
+        apply(cohort, [good], schema_version=1, cropper=None)
+
+
+def older(cohort, *rows):
+    """Write a table whose rows name no cropper and no times."""
+    (cohort.folder / "crops.tsv").unlink()
+    write_crops(cohort.folder / "crops.tsv", [replace(each, cropper="") for each in rows])
+
+
+def test_decisions_on_an_older_table_serve_every_cropper(cohort):
+    older(cohort, plan("e1", box=BOX), plan("e2"))
+    apply(cohort, [row(cohort, "e1", "reject")], cropper="")
+    assert keys(cohort) == [("e1", "", "manual"), ("e2", "", "auto")]
+
+
+def test_a_row_that_serves_every_cropper_stays_beside_the_decision_on_one(cohort):
+    mine = plan("e1", box=BOX, origin="manual")
+    older(cohort, mine)
+    apply(cohort, [row(cohort, "e1", "reject")], cropper="box")
+    table = read_crops(cohort.folder / "crops.tsv")
+    assert [(each.cropper, each.status) for each in table] == [("", "accepted"), ("box", "rejected")]
+    assert [each.status for each in rows_of(table, "depth_box")] == ["accepted"]
+
+
+def test_a_plan_for_other_times_is_of_these_times_once_it_is_decided_on(cohort):
+    table = cohort.folder / "crops.tsv"
+    write_crops(table, [plan("e1", box=BOX, origin="manual", onset_seconds=0.5, offset_seconds=9.0)])
+    decision = row(cohort, "e1", "accept")
+    assert len(apply(cohort, [decision]).changes) == 1
+    assert (read_crops(table)[0].onset_seconds, read_crops(table)[0].offset_seconds) == (1.0, 9.0)
+    before = table.read_bytes()
+    assert apply(cohort, [decision]).changes == ()
+    assert table.read_bytes() == before

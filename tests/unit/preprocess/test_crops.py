@@ -4,7 +4,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from semioscope.core.errors import CohortError, ConfigError
-from semioscope.core.records import Recording, Region
+from semioscope.core.formats import CROPS
+from semioscope.core.records import EventView, Recording, Region
 from semioscope.networks import Detection, Detector
 from semioscope.preprocess import (
     CROP_METHODS,
@@ -124,7 +125,44 @@ def test_which_cropper_made_a_row_is_kept(tmp_path):
     assert old.cropper == ""
     write_crops(path, [plan("e2", cropper="depth_box")])
     assert [row.cropper for row in read_crops(path)] == ["", "depth_box"]
-    assert path.read_text().splitlines()[0].endswith("\tcropper")
+    assert path.read_text().splitlines()[0].endswith("\tcropper\tonset_seconds\toffset_seconds")
+
+
+def test_the_table_knows_every_cropper(tmp_path):
+    column = CROPS.column("cropper")
+    assert column.choices == tuple(CROP_METHODS)
+    path = tmp_path / "crops.tsv"
+    write_crops(path, [plan("e1", cropper=name) for name in CROP_METHODS])
+    assert sorted(row.cropper for row in read_crops(path)) == sorted(CROP_METHODS)
+    path.write_text(path.read_text().replace("depth_box", "depht_box"))
+    with pytest.raises(CohortError, match=r"\(event e1\): cropper must be depth_box or .*got 'depht_box'"):
+        read_crops(path)
+
+
+def test_no_two_rows_share_event_recording_and_cropper(tmp_path):
+    path = tmp_path / "crops.tsv"
+    write_crops(path, [plan("e1", cropper="box"), plan("e1", cropper="depth"), plan("e2", cropper="box")])
+    head, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([head, *rows, rows[0].replace("auto", "manual")]) + "\n")
+    with pytest.raises(
+        CohortError, match=r"row 5 \(event e1\): .* must be those of one row only, but row 2 has"
+    ):
+        read_crops(path)
+
+
+@pytest.mark.parametrize(
+    ("times", "fits"),
+    [
+        ((None, None), True), ((1.0, 9.0), True), ((1.0009, 9.0), True), ((1.0, 8.999), True),
+        ((1.002, 9.0), False), ((1.0, 9.1), False), ((None, 9.1), False), ((1.0, None), True),
+    ],
+)  # fmt: skip
+def test_a_plan_fits_the_times_it_was_made_for(tmp_path, times, fits):
+    made = plan("e1", onset_seconds=times[0], offset_seconds=times[1])
+    assert made.fits(EventView(recording_id="r1", onset_seconds=1.0, offset_seconds=9.0)) == fits
+    write_crops(tmp_path / "crops.tsv", [made])
+    (read,) = read_crops(tmp_path / "crops.tsv")
+    assert (read.onset_seconds, read.offset_seconds) == times
 
 
 def test_a_remark_about_depth_is_no_doubt(tmp_path):

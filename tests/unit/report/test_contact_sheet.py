@@ -17,6 +17,7 @@ from semioscope.preprocess import CropPlan, DepthPlanes, denoised
 from semioscope.preprocess.crop_decision_file import read_decisions
 from semioscope.preprocess.crop_decisions import apply_decisions, plan_digest
 from semioscope.preprocess.crop_events import crop_events
+from semioscope.preprocess.crop_failures import CropFailure
 from semioscope.preprocess.crop_frames import open_event
 from semioscope.preprocess.crops import read_crops, write_crops
 from semioscope.report.contact_sheet import write_contact_sheet
@@ -164,15 +165,62 @@ def test_what_cannot_be_shown_is_listed(cohort, tmp_path):
     done = write_contact_sheet(broken, crop_events(broken).events, PLANS[:2], tmp_path / "sheet.html")
     assert (done.num_shown, done.num_flagged) == (1, 1)
     assert [failure.event_id for failure in done.failures] == ["e1"]
-    assert done.unplanned == (("e3", "e3"),)
+    assert [each.event_id for each in done.unplanned] == ["e3"]
     text = Outline(tmp_path / "sheet.html").text
     assert "<gone>.mkv" in text
-    assert "e3 in e3 has no plan" in text
+    assert "e3 in e3: It is not planned yet: semioscope crop plan plans it." in text
     empty = write_contact_sheet(cohort, (), (), tmp_path / "empty.html")
     assert empty.num_shown == 0
     text = Outline(tmp_path / "empty.html").text
     assert "There is no plan to show." in text
     assert "This page shows patients" not in text
+
+
+def test_why_there_is_no_plan(cohort, tmp_path):
+    """What failed for these times is told with its reason, and what nobody tried is not called a failure."""
+    failed = CropFailure(
+        event_id="e1", recording_id="e1", cropper="box", onset_seconds=ONSET, offset_seconds=OFFSET,
+        message="The file is damaged. Copy it again.",
+    )  # fmt: skip
+    others = [
+        replace(failed, event_id="e2", cropper="depth"),
+        replace(failed, event_id="e3", onset_seconds=0.0),
+    ]
+    done = write_contact_sheet(
+        cohort,
+        crop_events(cohort).events,
+        (),
+        tmp_path / "sheet.html",
+        cropper="box",
+        failed=[failed, *others],
+    )
+    assert [each.message for each in done.unplanned] == [
+        "Planning failed: The file is damaged. Copy it again. Then give semioscope crop plan --cropper box again.",
+        *["It is not planned yet: semioscope crop plan --cropper box plans it."] * 2,
+    ]
+
+
+def test_a_sheet_shows_one_cropper(cohort, page, tmp_path):
+    plans = [replace(plan, cropper=name) for plan in PLANS[:2] for name in ("depth", "box")]
+    done = write_contact_sheet(
+        cohort, crop_events(cohort).events, [*plans, PLANS[2]], tmp_path / "sheet.html", cropper="box"
+    )
+    assert (done.num_shown, done.unplanned) == (3, ())
+    outline = Outline(tmp_path / "sheet.html")
+    assert outline.every("body")[0]["data-cropper"] == "box"
+    assert "cropper box" in outline.text
+    assert Outline(page).every("body")[0]["data-cropper"] == ""
+
+
+def test_plans_for_other_times_are_told_and_come_first(cohort, tmp_path):
+    moved = {"onset_seconds": 0.1, "offset_seconds": OFFSET}
+    plans = [PLANS[0], replace(PLANS[1], status="accepted"), replace(PLANS[2], **moved)]
+    write_contact_sheet(cohort, crop_events(cohort).events, plans, tmp_path / "sheet.html")
+    outline = Outline(tmp_path / "sheet.html")
+    cards = outline.every("article", "card")
+    assert [card["data-event"] for card in cards] == ["e3", "e1", "e2"]
+    assert cards[0]["data-before"] == ""
+    assert "Made for other times of the event: then 0.100 to 2.000 s, now 0.400 to 2.000 s." in outline.text
 
 
 def test_a_recording_without_depth_and_a_region(cohort, tmp_path):
@@ -245,9 +293,9 @@ def test_a_person_decides_in_a_browser(cohort, page, tmp_path):
     assert told["checked"] == ["redraw", "accept", None]
     path = tmp_path / "crop-decisions.json"
     path.write_text(json.dumps(told["file"]))
-    cohort_hash, decisions = read_decisions(path)
-    assert cohort_hash == cohort.hash
-    assert [(each.event_id, each.choice) for each in decisions] == [("e2", "redraw"), ("e1", "accept")]
+    read = read_decisions(path)
+    assert (read.cohort_hash, read.cropper) == (cohort.hash, "")
+    assert [(each.event_id, each.choice) for each in read.decisions] == [("e2", "redraw"), ("e1", "accept")]
     own = replace(cohort, folder=tmp_path)
     write_crops(tmp_path / "crops.tsv", PLANS)
     done = apply_decisions(own, crop_events(own).events, path)
@@ -257,3 +305,4 @@ def test_a_person_decides_in_a_browser(cohort, page, tmp_path):
     assert two.planes is None
     assert [two.box.x, two.box.y, two.box.x + two.box.width] == pytest.approx([0.24, 0.51, 0.805])
     assert three == PLANS[2]
+    assert (one.onset_seconds, one.offset_seconds) == (ONSET, OFFSET)

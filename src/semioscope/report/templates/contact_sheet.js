@@ -3,7 +3,7 @@
 const EDGES = ["left", "top", "right", "bottom"];
 const LEAST = 0.01; // of a side; a smaller drag is a click
 const WORDS = { accept: "accept", reject: "reject", redraw: "new box" };
-const place = `semioscope ${document.body.dataset.kind} ${document.body.dataset.name}`;
+const place = `semioscope ${document.body.dataset.kind} ${document.body.dataset.name} ${document.body.dataset.cropper}`;
 const cards = [...document.querySelectorAll(".card")];
 const decisions = new Map(); // by card: { decision, box, planes }
 let current = 0;
@@ -236,8 +236,8 @@ function asFile() {
     const round = (edge) => Math.round(box[edge] * 1e6) / 1e6;
     return decision === "redraw" ? { ...row, box: Object.fromEntries(EDGES.map((edge) => [edge, round(edge)])), planes } : row;
   });
-  const { kind, version, cohort } = document.body.dataset;
-  return `${JSON.stringify({ schema_version: Number(version), kind, cohort_hash: cohort, decisions: rows }, null, 1)}\n`;
+  const { kind, version, cohort, cropper } = document.body.dataset;
+  return `${JSON.stringify({ schema_version: Number(version), kind, cohort_hash: cohort, cropper, decisions: rows }, null, 1)}\n`;
 }
 
 document.body.classList.add("ready"); // what needs this script is shown now
