@@ -9,6 +9,7 @@ from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.recipes.config import RunConfig
 from semioscope.recipes.edit import updated
 from semioscope.recipes.gestures import gestures_2021, gestures_2021_figure2, gestures_2021_table1
+from semioscope.recipes.hou import hou_2022, hou_2022_small
 from semioscope.recipes.karacsony import (
     CLASSIFIERS,
     MANY_CLASSES,
@@ -26,6 +27,8 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "karacsony-2022-a": karacsony_2022_a,
     "karacsony-2022-b": karacsony_2022_b,
     "karacsony-2022-b05": karacsony_2022_b05,
+    "hou-2022": hou_2022,
+    "hou-2022-small": hou_2022_small,
 }
 
 WITH_MANY_CLASSES: dict[str, Mapping[str, Mapping[str, Any]]] = {
@@ -65,6 +68,13 @@ _PATIENTS_PER_CLASS: Settings = {
     "selection": {"on": "test"},
 }
 
+# One patient is left out at a time, the epochs are fixed and the scores are pooled. Nothing is chosen, so the paper's
+# folds are fair already, and every protocol means them.
+_ONE_PATIENT_LEFT_OUT: Settings = {
+    "folds": {"rule": "leave-one-patient-out"},
+    "selection": {"on": "none"},
+}
+
 OWN_PROTOCOLS: dict[tuple[str, str], Settings] = {
     # 16 and 12 patients train, 4 and 3 validate: a partition of 20 and 15 patients.
     ("karacsony-2020", "paper"): {
@@ -75,6 +85,11 @@ OWN_PROTOCOLS: dict[tuple[str, str], Settings] = {
     ("karacsony-2022-a", "paper"): _PATIENTS_PER_CLASS,
     ("karacsony-2022-b", "paper"): _PATIENTS_PER_CLASS,
     ("karacsony-2022-b05", "paper"): _PATIENTS_PER_CLASS,
+    **{
+        (recipe, protocol): _ONE_PATIENT_LEFT_OUT
+        for recipe in ("hou-2022", "hou-2022-small")
+        for protocol in PROTOCOLS
+    },
 }
 """What a protocol means for one recipe, where that is something else than for the others."""
 
