@@ -1,16 +1,17 @@
 """Reads the 16-bit pictures of an infrared camera, cleared by depth where an event has planes for it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from semioscope.core.errors import VideoError
 from semioscope.core.intervals import Interval
 from semioscope.preprocess import NoiseFilter, PlaneCrop
+from semioscope.preprocess.depth_lack import lack_of_depth
 from semioscope.preprocess.gray_pictures import DepthClearing, GrayPicture
 from semioscope.video import (
     DecodeReport,
@@ -115,17 +116,20 @@ def judge_depth(
     *,
     offset_seconds: float,
     times_seconds: Float[np.ndarray, " num_frames"],
+    clips: Sequence[Float[np.ndarray, "_ _"]] = (),
 ) -> tuple[str, str]:
     """Return why the depth of an event cannot clear its pictures, and what a person should know if it can.
 
     It cannot where it does not fit the infrared (size, bits, time), where more than half of the frames have no
-    depth of their own, or where more than half of the pixels have none (median of three frames).
+    depth of their own, or more than half of the clips a frame without, or where more than half of the pixels have
+    none (median of three frames).
 
     Args:
         path: The infrared recording.
         depth_path: Its depth.
         offset_seconds: Added to the times of the depth.
         times_seconds: Of the event's frames; at least one.
+        clips: When the frames of its clips are shown, in arrays (clips, frames).
     """
     name = depth_path.name
     try:
@@ -135,11 +139,7 @@ def judge_depth(
             partners = streams.pairing.depth_indices[streams.infrared.indices_at(times_seconds)]
             paired = partners[partners >= 0]
             without = len(partners) - len(paired)
-            if without > len(partners) / 2:
-                fault = (
-                    f"{name} must give depth for most frames, but {without} of {len(partners)} have none within "
-                    "half a frame. Check depth_offset_seconds, the length and the frame rate of the depth."
-                )
+            if fault := lack_of_depth(name, partners >= 0, _whole_clips(streams, clips)):
                 return fault, ""
             places = np.unique(np.linspace(0, len(paired) - 1, _NUM_LOOKED_AT).round().astype(np.int64))
             pictures = [frame.picture for frame in streams.depth.frames(paired[places])]
@@ -159,6 +159,15 @@ def judge_depth(
             f"{without} of {len(partners)} frames have no depth in {name}; what they are part of has no features."
         )
     return "", ""
+
+
+def _whole_clips(
+    streams: PairedStreams, clips: Sequence[Float[np.ndarray, "_ _"]]
+) -> Bool[np.ndarray, " num_clips"]:
+    """Return which clips have depth wherever they have infrared."""
+    shown = [streams.infrared.indices_at(times.ravel()).reshape(times.shape) for times in clips]
+    whole = [((streams.pairing.depth_indices[places] >= 0) | (places < 0)).all(axis=1) for places in shown]
+    return np.concatenate([np.zeros(0, dtype=bool), *whole])
 
 
 def _around(times_seconds: Float[np.ndarray, " num_times"]) -> Interval:

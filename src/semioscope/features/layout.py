@@ -16,7 +16,7 @@ from semioscope.core.records import EventView
 from semioscope.features.clips import EventClips, EventSlices
 from semioscope.networks import Backbone
 from semioscope.plans import ClipPlan, SlicePlan, clip_start_seconds, frame_times, off_pace, slices_of
-from semioscope.video import index_packets, open_gray16, probe
+from semioscope.video import index_packets, is_gray16, open_gray16, probe
 from semioscope.video.stored import span_inside
 
 
@@ -69,6 +69,20 @@ class Layout:
     parts: tuple[LaidClips, ...]
     slices: EventSlices | None = None
 
+    @property
+    def times_seconds(self) -> tuple[Float[np.ndarray, "_ _"], ...]:
+        """When the frames of the clips are shown: per length an array (clips, frames)."""
+        return tuple(
+            clip_times(
+                part.plan,
+                part.numbers,
+                origin_seconds=part.origin_seconds or 0.0,
+                frame_seconds=part.frame_seconds,
+            )
+            for part in self.parts
+            if len(part.numbers)
+        )
+
 
 class FrameTimes:
     """When the stored frames of recordings are shown; each stretch is listed once, nothing is decoded for it."""
@@ -89,7 +103,7 @@ class FrameTimes:
 
 
 def _times_inside(path: Path, interval: Interval) -> Float[np.ndarray, " num_frames"]:
-    if is_16bit(path):
+    if is_gray16(path):
         with open_gray16(path, interval) as reader:
             return reader.times_seconds
     tick = float(probe(path).time_base)
@@ -99,17 +113,6 @@ def _times_inside(path: Path, interval: Interval) -> Float[np.ndarray, " num_fra
     times = index_packets(path, wider).pts_seconds
     first, last = span_inside(times, interval, tick)
     return times[first:last]
-
-
-def is_16bit(path: Path) -> bool:
-    """Return whether a recording keeps 16 bits: a folder of pictures, an array, or a video of 16-bit gray.
-
-    Raises:
-        VideoError: If it is none of these and no video.
-    """
-    if path.is_dir() or path.suffix.casefold() == ".npy":
-        return True
-    return probe(path).pixel_format.startswith("gray16")
 
 
 def grid_layout(

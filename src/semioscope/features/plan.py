@@ -114,7 +114,8 @@ def plan_extraction(
                 layout = CLIP_KINDS[type(clip_plan)](
                     clip_plan, view, path, choose=choose, network=network, times=finder.times
                 )
-                seen = finder.see(recording, view, boxes.get((event.event_id, view.recording_id)))
+                crop = boxes.get((event.event_id, view.recording_id))
+                seen = finder.see(recording, view, crop, layout)
             except ConfigError:
                 raise
             except SemioscopeError as err:

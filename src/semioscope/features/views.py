@@ -18,7 +18,7 @@ from semioscope.core.errors import CohortError, SemioscopeError
 from semioscope.core.files import digest, read_json
 from semioscope.core.records import EventView, Recording, Region
 from semioscope.features.gray_reader import judge_depth, open_gray
-from semioscope.features.layout import FrameTimes, is_16bit
+from semioscope.features.layout import FrameTimes, Layout
 from semioscope.features.store import FeatureStore
 from semioscope.preprocess import CropPlan, PictureConfig, base_picture, network_picture, view_picture
 from semioscope.preprocess.frame_pictures import FramePicture, FramePictureConfig, base_of, cut_of
@@ -28,7 +28,16 @@ from semioscope.preprocess.gray_pictures import (
     GrayPictureConfig,
     gray_picture,
 )
-from semioscope.video import DECODER_VERSION, GreyWindow, fingerprint, grey_window, open_gray16, open_reader
+from semioscope.video import (
+    DECODER_VERSION,
+    GreyWindow,
+    fingerprint,
+    grey_window,
+    is_gray16,
+    open_gray16,
+    open_reader,
+)
+from semioscope.video.gray16 import gray16_kind
 
 Pictures: TypeAlias = PictureConfig | GrayPictureConfig | FramePictureConfig
 """What a person chooses."""
@@ -80,10 +89,12 @@ class ViewFinder:
             CohortError: If there is none, or a folder where only a file will do.
         """
         path = self.cohort.video_path(recording)
-        if path.is_dir() and not isinstance(self.pictures, GrayPictureConfig):
+        if not isinstance(self.pictures, GrayPictureConfig) and gray16_kind(path) != "video":
+            what = "a folder" if path.is_dir() else "an array"
             msg = (
-                f"Recording {recording.recording_id}: path must be a video file, but is a folder. "
-                "Correct recordings.tsv."
+                f"Recording {recording.recording_id}: path must be a video file, but is {what}. Folders of pictures "
+                "and arrays are read by recipes for raw infrared only: choose such a recipe, or correct "
+                "recordings.tsv."
             )
             raise CohortError(msg)
         return path
@@ -98,25 +109,35 @@ class ViewFinder:
             self.prints[path] = fingerprint(path)
         return self.prints[path]
 
-    def see(self, recording: Recording, view: EventView, crop: CropPlan | None) -> SeenView:
+    def see(
+        self, recording: Recording, view: EventView, crop: CropPlan | None, layout: Layout | None = None
+    ) -> SeenView:
         """Return how a view of an event is seen.
+
+        Args:
+            recording: Which.
+            view: The times of the event in it.
+            crop: Its crop plan.
+            layout: Its clips: depth that would lose most of them is not used. None: they have no say.
 
         Raises:
             SemioscopeError: If its recording cannot be used.
         """
-        return VIEW_KINDS[type(self.pictures)](self, recording, view, crop)
+        return VIEW_KINDS[type(self.pictures)](self, recording, view, crop, layout)
 
 
 def _colour_view(
-    finder: ViewFinder, recording: Recording, view: EventView, crop: CropPlan | None
+    finder: ViewFinder, recording: Recording, view: EventView, crop: CropPlan | None, layout: Layout | None
 ) -> SeenView:
-    del view
+    del view, layout
     region = crop.region_of(recording) if crop is not None else recording.region
     return SeenView(picture=finder.pictures, region=region)
 
 
-def _frame_view(finder: ViewFinder, recording: Recording, view: EventView, crop: CropPlan | None) -> SeenView:
-    del view
+def _frame_view(
+    finder: ViewFinder, recording: Recording, view: EventView, crop: CropPlan | None, layout: Layout | None
+) -> SeenView:
+    del view, layout
     config: FramePictureConfig = finder.pictures
     cut = config.random_cut(finder.print_of(finder.path_of(recording)))
     return SeenView(
@@ -125,10 +146,12 @@ def _frame_view(finder: ViewFinder, recording: Recording, view: EventView, crop:
     )
 
 
-def _gray_view(finder: ViewFinder, recording: Recording, view: EventView, crop: CropPlan | None) -> SeenView:
+def _gray_view(
+    finder: ViewFinder, recording: Recording, view: EventView, crop: CropPlan | None, layout: Layout | None
+) -> SeenView:
     config: GrayPictureConfig = finder.pictures
     path = finder.path_of(recording)
-    window = _window(finder, path, config) if is_16bit(path) else None
+    window = _window(finder, path, config) if is_gray16(path) else None
     flags = (
         []
         if window is None or not window.is_flat
@@ -138,7 +161,7 @@ def _gray_view(finder: ViewFinder, recording: Recording, view: EventView, crop: 
         flags.append(f"No box crop: {_why_not(crop)}; the whole picture is used.")
     depth, depth_path = None, None
     if config.depth_crop:
-        depth, depth_path, said = _clearing(finder, recording, path, view, crop)
+        depth, depth_path, said = _clearing(finder, recording, path, view, crop, layout)
         flags += said
     return SeenView(
         picture=GrayPicture(window=window, depth=depth),
@@ -149,7 +172,12 @@ def _gray_view(finder: ViewFinder, recording: Recording, view: EventView, crop: 
 
 
 def _clearing(
-    finder: ViewFinder, recording: Recording, path: Path, view: EventView, crop: CropPlan | None
+    finder: ViewFinder,
+    recording: Recording,
+    path: Path,
+    view: EventView,
+    crop: CropPlan | None,
+    layout: Layout | None,
 ) -> tuple[DepthClearing | None, Path | None, list[str]]:
     """Return what is cleared by depth, where the depth is, and what a person should know."""
     planes = None if crop is None else crop.accepted_planes
@@ -161,7 +189,13 @@ def _clearing(
     if len(times) == 0:
         return None, None, []
     offset = float(recording.depth_offset_seconds)
-    fault, remark = judge_depth(path, depth_path, offset_seconds=offset, times_seconds=times)
+    fault, remark = judge_depth(
+        path,
+        depth_path,
+        offset_seconds=offset,
+        times_seconds=times,
+        clips=() if layout is None else layout.times_seconds,
+    )
     if fault:
         return None, None, [f"No depth crop: nothing is cleared. {fault}"]
     clearing = DepthClearing(video=finder.print_of(depth_path), offset_seconds=offset, planes=planes)
@@ -199,7 +233,9 @@ def _kept(file: Path) -> dict[str, Any] | None:
         return None
 
 
-VIEW_KINDS: dict[type[Config], Callable[[ViewFinder, Recording, EventView, CropPlan | None], SeenView]] = {
+VIEW_KINDS: dict[
+    type[Config], Callable[[ViewFinder, Recording, EventView, CropPlan | None, Layout | None], SeenView]
+] = {
     PictureConfig: _colour_view,
     GrayPictureConfig: _gray_view,
     FramePictureConfig: _frame_view,

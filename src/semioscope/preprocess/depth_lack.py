@@ -32,7 +32,8 @@ def lack_of_depth(
         )
     if is_whole is None:
         slices = slices_of(num_frames, SlicePlan())
-        is_whole = np.array([bool(has_depth[first : first + count].all()) for first, count in slices.tolist()])
+        whole = [has_depth[first : first + count].all() for first, count in slices.tolist()]
+        is_whole = np.array(whole, dtype=bool)
     num_slices, num_lost = len(is_whole), int(np.count_nonzero(~is_whole))
     if num_lost > MOST_LACKING * num_slices:
         return (

@@ -24,7 +24,6 @@ from semioscope.features import (
     plan_extraction,
     shortest_clip,
 )
-from semioscope.features.layout import is_16bit
 from semioscope.plans import SlicePlan, StepPlan
 from semioscope.preprocess import CropPlan
 from semioscope.runs.bundle import Bundle, ViewShape
@@ -39,7 +38,7 @@ from semioscope.runs.prediction import (
     late_notes,
 )
 from semioscope.training import predict_representations, single_thread
-from semioscope.video import DecodeReport, open_gray16
+from semioscope.video import DecodeReport, is_gray16, open_gray16
 from semioscope.video.gray16 import gray16_kind
 
 PATIENT = "patient"
@@ -67,7 +66,7 @@ def predict_slices(
     assert isinstance(plan, SlicePlan)
     assert isinstance(segments, StepPlan)
     interval, notes = _interval(request, video)
-    if bundle.facts.gray is not None and not is_16bit(video):
+    if bundle.facts.gray is not None and not is_gray16(video):
         notes.append(
             f"{video.name} does not keep 16 bits: the brightness of its pictures was used. A model that was trained "
             "on raw infrared may not know such pictures."

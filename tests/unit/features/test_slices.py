@@ -119,7 +119,8 @@ def folder(tmp_path_factory):
     write_video(folder / "large", np.full((NUM_FRAMES, 2 * HEIGHT, WIDTH), 2000, np.uint16))
     keep = np.setdiff1d(np.arange(NUM_FRAMES), [70])
     write_video(folder / "lacking", depth_frames()[keep], times=keep / FPS)
-    write_video(folder / "half", depth_frames()[::3], times=np.arange(0, NUM_FRAMES, 3) / FPS)
+    write_video(folder / "third", depth_frames()[::3], times=np.arange(0, NUM_FRAMES, 3) / FPS)
+    write_video(folder / "half", depth_frames()[::2], times=np.arange(0, NUM_FRAMES, 2) / FPS)
     write_array(folder / "array", infrared_frames())
     write_folder(folder / "pictures", infrared_frames())
     rng = np.random.default_rng(5)
@@ -354,7 +355,12 @@ class TestTrouble:
         [
             ("zero.mkv", {}, "100 % have none"),
             ("holes.mkv", {}, "% have none"),
-            ("half.mkv", {}, "86 of 130 have none within half a frame"),
+            ("third.mkv", {}, "86 of 130 have none within half a frame"),
+            (
+                "half.mkv",
+                {},
+                "65 of 130 frames have none within half a frame, and 3 of 3 slices hold such a frame",
+            ),
             ("large.mkv", {}, "pictures of one size"),
             ("gone.mkv", {}, "gone.mkv"),
             (None, {}, "the recording has no depth_path"),
@@ -376,6 +382,25 @@ class TestTrouble:
         assert plan.flags[0].message in report.describe()
         slices = slices_of(NUM_FRAMES, PLAN)
         assert_rows(features_of(plan), expected(slices, infrared=infrared_frames()))
+
+    @pytest.mark.parametrize("path", ["infrared.mkv", "pictures", "array.npy"])
+    def test_an_event_is_not_lost_with_depth_of_half_the_rate(self, folder, tmp_path, path):
+        plan = plan_of(cohort_of(folder, path=path, depth="half.mkv"), tmp_path)
+        assert extract(plan).num_incomplete == 0
+        assert_rows(features_of(plan), expected(slices_of(NUM_FRAMES, PLAN), infrared=infrared_frames()))
+
+    @pytest.mark.parametrize(("first", "last", "is_used"), [(0, 60, True), (30, 90, False), (0, 120, True)])
+    def test_depth_is_used_where_it_loses_half_of_the_slices_at_most(
+        self, folder, tmp_path, first, last, is_used
+    ):
+        plan = plan_of(
+            cohort_of(folder, depth="lacking.mkv"), tmp_path, events=[event_of(first, last)]
+        )  # frame 70 lacks
+        assert (plan.reads[0].picture.depth is not None) == is_used
+        extract(plan)
+        assert features_of(plan).is_whole.any()
+        if not is_used:
+            assert "1 of 60 frames have none within half a frame, and 1 of 1 slices" in plan.flags[0].message
 
     def test_eight_bits_cannot_be_cleared(self, folder, tmp_path):
         plan = plan_of(
