@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from tiny import Called, call
 from ward_run import WardRun
 
 from semioscope.core.errors import ConfigError, SemioscopeError, VideoError, WeightsError
-from semioscope.core.files import write_json
+from semioscope.core.files import file_sha256, write_json
 from semioscope.evaluation import ViewExample, read_examples, score_slices
 from semioscope.models import load
 from semioscope.recipes import CropsConfig
@@ -309,6 +310,46 @@ def test_a_detector_without_its_weights_names_the_options(
         r"give --detector NAME and --detector-weights FILE, or a --cropper that needs none \(none, depth, "
     )
     refused(asked, bundle, options, WeightsError)
+
+
+def test_a_bundle_works_on_a_machine_that_has_the_file_of_its_detector(
+    ward_run: WardRun, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run named the file by its place; the bundle names it by its content, and finds it where it is put."""
+    made = ward_run.cohort / "truth" / "detections.json"
+    assert bundle.facts.crops.weights == made.name
+    assert bundle.facts.crops.weights_sha256 == file_sha256(made)
+    assert str(ward_run.cohort.parent) not in (ward_run.bundle / "bundle.json").read_text()
+    there = tmp_path / ward_run.bundle.name
+    shutil.copytree(ward_run.bundle, there)
+    monkeypatch.setenv("SEMIOSCOPE_WEIGHTS", str(tmp_path / "weights"))
+    infrared, _ = videos(ward_run, ACCEPTED)
+    command = (
+        "predict",
+        infrared,
+        "--model",
+        there,
+        "--out",
+        tmp_path / "out",
+        "--progress",
+        "quiet",
+        "--cropper",
+        "box",
+    )
+    absent = call(*command)
+    assert absent.exit_code != 0
+    assert "The model was trained with the file detections.json (SHA-256 " in absent.text
+    assert "give its path with --detector-weights FILE" in absent.text
+    shutil.copy(made, there)
+    found = call(*command)
+    assert found.exit_code == 0, found.text
+    assert (
+        "detections.json has no entry for event" in found.out
+    )  # it was read; it knows the events of the cohort
+    other = tmp_path / "other.json"
+    write_json(other, {"schema_version": 1, "detections": {}})
+    given = call(*command, "--detector-weights", other)
+    assert f"{other} is not the file detections.json that the model was trained with" in given.out
 
 
 def test_what_a_model_has_no_use_for_is_refused(ward_run: WardRun, bundle: Bundle, tmp_path: Path) -> None:

@@ -63,6 +63,8 @@ def asked_crops(
         return None
     if "detector" in changes:  # the weights of the model's own detector are not those of another
         changes.setdefault("weights", "pretrained")
+    if "weights" in changes:
+        changes["weights_sha256"] = ""
     return bundle.facts.crops.model_copy(update=changes)
 
 

@@ -22,7 +22,8 @@ from semioscope.networks import backbone_spec
 from semioscope.plans import ClipPlan, SegmentPlan, SlicePlan, StepPlan
 from semioscope.preprocess import PictureConfig
 from semioscope.preprocess.gray_pictures import GrayPictureConfig
-from semioscope.recipes import BackboneConfig, CropsConfig
+from semioscope.recipes import BackboneConfig
+from semioscope.runs.bundle_crops import BundleCrops
 from semioscope.scoring import Calibration
 
 _AGGREGATOR = "aggregator.safetensors"
@@ -74,7 +75,7 @@ class BundleFacts(Config):
     preprocess: PictureConfig
     gray: GrayPictureConfig | None = None
     """Pictures of an infrared camera, in place of ``preprocess``."""
-    crops: CropsConfig = CropsConfig()
+    crops: BundleCrops = BundleCrops()
     backbone: BackboneConfig
     backbone_weights_hash: str
     clips: ClipPlan | SlicePlan

@@ -16,6 +16,7 @@ from semioscope.models import describe as describe_aggregator
 from semioscope.plans import SlicePlan
 from semioscope.recipes import followed_protocol
 from semioscope.runs.bundle import BundleFacts, CalibrationFacts, ViewShape, write_bundle
+from semioscope.runs.bundle_crops import portable_crops
 from semioscope.runs.folder import RunFolder, log_event
 from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import (
@@ -76,7 +77,7 @@ class RunOutcome:
         if flagged := self.scores.get("crops", {}).get("num_flagged"):
             text += (
                 f"\n{counted(flagged, 'crop is', 'crops are')} in doubt, and the raw picture was kept there. Look at "
-                "them: semioscope crop sheet COHORT."
+                f"them: semioscope crop sheet COHORT --cropper {self.scores['crops']['cropper']}."
             )
         if lost := self.scores["decode"]["num_missing_clips"]:
             lacking = "lacks frames and was" if lost == 1 else "lack frames and were"
@@ -228,7 +229,7 @@ def _write_bundle(
         calibration=CalibrationFacts(**calibration),
         preprocess=config.preprocess,
         gray=config.gray if config.pictures == "gray" else None,
-        crops=config.crops,
+        crops=portable_crops(config.crops),
         backbone=config.backbone,
         backbone_weights_hash=_weights_hash(plan),
         clips=plan.clips,

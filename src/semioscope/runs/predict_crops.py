@@ -11,6 +11,7 @@ from semioscope.preprocess.crop_finding import CROP_METHODS
 from semioscope.preprocess.crop_plans import ensure_crops
 from semioscope.recipes import CropsConfig
 from semioscope.runs.bundle import Bundle
+from semioscope.runs.bundle_crops import BundleCrops, detector_weights, is_other_file
 from semioscope.runs.prediction import PredictionRequest
 
 
@@ -85,12 +86,17 @@ def event_crops(
         )
         return (), notes
     try:
+        weights = _weights(crops, bundle)
+        if crops.detector == own.detector and is_other_file(weights, own):
+            notes.append(
+                f"{weights} is not the file {own.weights} that the model was trained with: its boxes may differ."
+            )
         done = ensure_crops(
             cohort,
             [event],
             method=crops.method,
             detector_name=crops.detector,
-            weights=crops.weights,
+            weights=weights,
             check=crops.check,
         )
     except (WeightsError, ConfigError) as err:
@@ -104,12 +110,21 @@ def event_crops(
     if done.failures and request.depth is not None:
         msg = f"{done.failures[0].message} Or leave --depth out: the raw picture is used then."
         raise VideoError(msg)
-    notes += done.notes
+    notes += [*done.news, *done.notes]
     notes += [f"The raw picture was used: no crop could be planned. {one.message}" for one in done.failures]
     for crop in done.flagged:
         why = " ".join(filter(None, (crop.depth_reason, crop.box_reason)))
         notes.append(f"The raw picture was used, as the crop is in doubt and nobody has looked at it. {why}")
     return done.plans, notes
+
+
+def _weights(crops: CropsConfig, bundle: Bundle) -> str:
+    """Return the weights of the detector that is needed, if any is; the model's own by their place here."""
+    own = bundle.facts.crops
+    is_own = isinstance(crops, BundleCrops) and crops.model_copy(update={"method": own.method}) == own
+    if is_own and CROP_METHODS[crops.method].needs_detector:
+        return detector_weights(own, bundle.path)
+    return crops.weights
 
 
 def _uses_depth(crops: CropsConfig) -> bool:
