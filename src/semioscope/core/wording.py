@@ -18,14 +18,18 @@ def counted(number: int, noun: str, nouns: str = "") -> str:
     return f"{number} {noun if number == 1 else nouns or noun + 's'}"
 
 
-def join_words(words: Sequence[str]) -> str:
+def join_words(words: Sequence[str], last: str = "and") -> str:
     """Return ``a``, ``a and b`` or ``a, b and c``; empty for none.
 
+    Args:
+        words: In their order.
+        last: What stands before the last one.
+
     Examples:
-        >>> join_words(["a", "b", "c"])
-        'a, b and c'
+        >>> join_words(["a", "b", "c"]), join_words(["a", "b"], "or")
+        ('a, b and c', 'a or b')
     """
-    return " and ".join([*filter(None, [", ".join(words[:-1])]), *words[-1:]])
+    return f" {last} ".join([*filter(None, [", ".join(words[:-1])]), *words[-1:]])
 
 
 def numbered(noun: str, numbers: Sequence[int]) -> str:

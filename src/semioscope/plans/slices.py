@@ -29,7 +29,7 @@ class SlicePlan(Config):
     leftovers: bool = True
     """Keep what no full slice covers at the end of an event (A and B: true, B0.5: false)."""
     min_frames: int = Field(default=10, ge=2, le=100_000)
-    """A shorter leftover is dropped. I3D needs 9 frames."""
+    """A shorter leftover is dropped. I3D needs 9 frames. Without meaning where leftovers are not kept."""
     nominal_seconds: float = Field(default=2.0, gt=0, allow_inf_nan=False)
     """How long a full slice lasts when no frame is missing."""
     tolerance: float = Field(default=0.1, ge=0, allow_inf_nan=False)
@@ -37,10 +37,10 @@ class SlicePlan(Config):
 
     @model_validator(mode="after")
     def _leftover_fits(self) -> "SlicePlan":
-        if self.min_frames > self.slice_frames:
+        if self.leftovers and self.min_frames > self.slice_frames:
             msg = (
-                f"min_frames must be at most slice_frames ({self.slice_frames}), got {self.min_frames}. "
-                "A leftover is shorter than a slice."
+                "slice_frames must be at least min_frames, as a leftover is shorter than a slice, got slice_frames "
+                f"{self.slice_frames} and min_frames {self.min_frames}. Set both, or leftovers=false"
             )
             raise ValueError(msg)
         return self

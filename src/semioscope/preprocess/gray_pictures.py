@@ -19,9 +19,10 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8, UInt16
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from semioscope.core.config import Config
+from semioscope.core.errors import ConfigError
 from semioscope.core.records import Region
 from semioscope.preprocess.depth_planes import DepthPlanes
 from semioscope.preprocess.pictures import resized, view_picture
@@ -36,21 +37,41 @@ class GrayPictureConfig(Config):
 
     window: Literal["percentiles", "fixed"] = "percentiles"
     """How 16-bit values become 8-bit ones: between two percentiles of the recording, or two given values."""
-    low: float = Field(default=1.0, ge=0, le=65535)
-    """Becomes black: a percentile (0 to 100) of the values above 0, or under fixed a value (0 to 65535)."""
-    high: float = Field(default=99.0, gt=0, le=65535)
-    """Becomes white; above low."""
+    low: float | None = Field(default=None, ge=0, le=65535)
+    """Becomes black. percentiles: a percentile (0 to 100) of the values above 0; null = 1. fixed: a value of the
+    16-bit pictures (0 to 65535), which must be given."""
+    high: float | None = Field(default=None, gt=0, le=65535)
+    """Becomes white; above low. percentiles: null = 99. fixed: must be given."""
     depth_crop: bool = True
     """Clear what does not lie between the accepted depth planes of an event (data sets B; A does not)."""
 
+    @model_validator(mode="after")
+    def _window_is_possible(self) -> "GrayPictureConfig":
+        if self.window == "fixed" and (self.low is None or self.high is None):
+            told = " and ".join(
+                f"{name} {'none' if value is None else f'{value:g}'}"
+                for name, value in (("low", self.low), ("high", self.high))
+            )
+            msg = (
+                f"a fixed window must be given low and high, as values of the 16-bit pictures (0 to 65535), got "
+                f"{told}. Set both, or window=percentiles"
+            )
+            raise ValueError(msg)
+        try:
+            _ = self.rule
+        except ConfigError as err:
+            raise ValueError(str(err)) from err
+        return self
+
     @property
     def rule(self) -> GreyRule:
-        """How the window of a recording is found.
-
-        Raises:
-            ConfigError: If low and high do not fit it.
-        """
-        return GreyRule(rule=self.window, low=self.low, high=self.high)
+        """How the window of a recording is found."""
+        usual = GreyRule()
+        return GreyRule(
+            rule=self.window,
+            low=usual.low if self.low is None else self.low,
+            high=usual.high if self.high is None else self.high,
+        )
 
 
 class DepthClearing(Config):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from semioscope.core.config import Config
 from semioscope.core.errors import ConfigError, nearest_names
+from semioscope.core.wording import counted
 from semioscope.recipes.config import RunConfig
 
 Whole = TypeVar("Whole", bound=Config)
@@ -44,16 +45,20 @@ def updated(config: Whole, changes: Mapping[str, Any]) -> Whole:
 
 
 def apply_overrides(config: Whole, overrides: Sequence[str]) -> Whole:
-    """Return the configuration with ``key=value`` overrides applied, in their order.
+    """Return the configuration with ``key=value`` overrides applied, in their order, and checked after the last.
 
     Values are YAML: ``segments.gamma=.inf``, ``backbone.name=motion``, ``baselines=[majority, duration]``.
 
     Raises:
-        ConfigError: If an override has no ``=``, its key does not exist or its value is not valid.
+        ConfigError: If an override has no ``=``, its key does not exist or its value is not valid; the message names
+            all that are not.
     """
+    kind, content = type(config), _plain(config)
     for override in overrides:
-        config = updated(config, _nested(override))
-    return config
+        changes = _nested(override)
+        _refuse_unknown_keys(changes, kind, "", kind)
+        content = _merged(content, changes)
+    return _checked(content, kind)
 
 
 def given_settings(overrides: Sequence[str]) -> dict[str, Any]:
@@ -230,20 +235,35 @@ _LIMITS = {
 }
 
 
-def _must(kind: str, message: str) -> str:
-    """Return what must hold, in the words of the other messages."""
+_LENGTHS = {"too_short": ("min_length", "at least"), "too_long": ("max_length", "at most")}
+
+
+def _problem(kind: str, key: str, message: str, given: object, context: Mapping[str, Any]) -> str:
+    """Return what must hold and what came, in the words of the other messages."""
+    if kind == "value_error" and isinstance(given, (Mapping, BaseModel)):
+        # settings of a section that do not go together: the message tells those that matter
+        return f"{key}: {message.removeprefix('Value error, ').rstrip('.')}"
     plain = message.removeprefix("Value error, ").replace("Input should be", "must be")
     for theirs, ours in _LIMITS.items():
         plain = plain.replace(theirs, ours)
-    return _MUST.get(kind, plain)
+    if kind in _LENGTHS:
+        limit, words = _LENGTHS[kind]
+        plain = f"must have {words} {counted(context[limit], 'entry', 'entries')}"
+    return f"{key} {_MUST.get(kind, plain)}, got {given!r}"
 
 
 def _checked(content: Mapping[str, Any], kind: type[Whole]) -> Whole:
     try:
         return kind.model_validate(content)
     except ValidationError as err:
-        lines = []
-        for problem in err.errors():
-            key = ".".join(str(part) for part in problem["loc"])
-            lines.append(f"{key} {_must(problem['type'], problem['msg'])}, got {problem.get('input')!r}")
+        lines = [
+            _problem(
+                found["type"],
+                ".".join(str(part) for part in found["loc"]),
+                found["msg"],
+                found.get("input"),
+                found.get("ctx", {}),
+            )
+            for found in err.errors()
+        ]
         raise ConfigError("Not a valid setting: " + "; ".join(lines) + ".") from err

@@ -172,8 +172,11 @@ def test_slices_without_times_are_refused():
 
 
 def test_impossible_plans_are_refused():
-    with pytest.raises(ValidationError, match=r"min_frames must be at most slice_frames \(8\), got 10"):
+    with pytest.raises(
+        ValidationError, match=r"got slice_frames 8 and min_frames 10. Set both, or leftovers=false"
+    ):
         SlicePlan(slice_frames=8)
+    assert slices_of(17, SlicePlan(slice_frames=8, stride=8, leftovers=False))[:, 0].tolist() == [0, 8]
     for wrong in ({"stride": 0}, {"slice_frames": 1}, {"min_frames": 1}, {"tolerance": -1}):
         with pytest.raises(ValidationError, match=next(iter(wrong))):
             SlicePlan(**wrong)

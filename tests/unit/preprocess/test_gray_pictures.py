@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from semioscope.core.errors import ConfigError
 from semioscope.core.records import Region
 from semioscope.preprocess.gray_pictures import (
     GrayPicture,
@@ -12,7 +12,7 @@ from semioscope.preprocess.gray_pictures import (
     letterbox,
     luma,
 )
-from semioscope.video import GreyWindow
+from semioscope.video import GreyRule, GreyWindow
 
 WINDOW = GreyWindow(rule="fixed", low=1000, high=1000 + 255)
 
@@ -53,9 +53,38 @@ class TestGray:
             gray_picture(frame_of(4, 4), GrayPicture(), region=None, blank=None, size=4)
 
     def test_a_window_that_cannot_be(self):
-        with pytest.raises(ConfigError, match="0 <= low < high <= 100"):
-            _ = GrayPictureConfig(low=1000, high=2000).rule
-        assert GrayPictureConfig(window="fixed", low=1000, high=2000).rule.high == 2000
+        for low, high in ((1000, 2000), (50, 20), (100, None), (None, 1)):
+            with pytest.raises(
+                ValidationError, match=r"0 <= low < high <= 100, got .* or choose the window fixed"
+            ):
+                GrayPictureConfig(low=low, high=high)
+        for low, high in ((2000, 1000), (7, 7)):
+            with pytest.raises(ValidationError, match=r"high <= 65535, got .* Give two values of the 16-bit"):
+                GrayPictureConfig(window="fixed", low=low, high=high)
+        with pytest.raises(ValidationError, match=r"must be whole, got 7 and 8\.5"):
+            GrayPictureConfig(window="fixed", low=7, high=8.5)
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            ({}, "low none and high none"),
+            ({"low": 7}, "low 7 and high none"),
+            ({"high": 99}, "low none and high 99"),
+        ],
+    )
+    def test_a_fixed_window_is_given_whole(self, given, told):
+        """Percentiles 1 and 99 taken for values of pixels would make almost every pixel white."""
+        with pytest.raises(
+            ValidationError, match=f"a fixed window must be given low and high, .*, got {told}"
+        ):
+            GrayPictureConfig(window="fixed", **given)
+
+    def test_rules_of_windows(self):
+        assert GrayPictureConfig().rule == GreyRule(rule="percentiles", low=1, high=99)
+        assert GrayPictureConfig(low=5).rule == GreyRule(rule="percentiles", low=5, high=99)
+        fixed = GrayPictureConfig(window="fixed", low=1000, high=2000)
+        assert fixed.rule == GreyRule(rule="fixed", low=1000, high=2000)
+        assert GrayPictureConfig.model_validate(fixed.model_dump()) == fixed
 
 
 class TestLetterbox:

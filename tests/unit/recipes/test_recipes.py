@@ -180,6 +180,19 @@ def test_later_overrides_win_and_the_first_configuration_stays() -> None:
     assert before == config()
 
 
+def test_overrides_are_checked_together() -> None:
+    """Settings that go together only may be given in any order, and all that is wrong is told at once."""
+    window = ["gray.window=fixed", "gray.low=100", "gray.high=4000"]
+    for order in (window, window[::-1]):
+        assert apply_overrides(config(), order).gray.rule.high == 4000
+    shorter = ["slices.slice_frames=9", "slices.min_frames=9"]
+    assert apply_overrides(config(), shorter).slices == apply_overrides(config(), shorter[::-1]).slices
+    with pytest.raises(
+        ConfigError, match=r"setting: seed must be at least 0, got -1; clips\.fps must be above 0, got 0\.$"
+    ):
+        apply_overrides(config(), ["clips.fps=0", "seed=-1"])
+
+
 def test_a_whole_task_replaces_the_old_one() -> None:
     task = "{name: side, column: side, classes: {left: [L], right: [R]}}"
     made = apply_overrides(config(), [f"task={task}"])
@@ -211,6 +224,17 @@ WRONG = {
     "aggregator.hidden_size=10000": r"aggregator\.hidden_size must be at most 4096, got 10000",
     "selection.fraction=1": r"selection\.fraction must be below 1, got 1",
     "clips.frames_per_clip=true": r"clips\.frames_per_clip must be a whole number, got True",
+    "aggregator.lstm_sizes=[]": r"aggregator\.lstm_sizes must have at least 1 entry, got \[\]",
+    "aggregator.fc_sizes=[1, 2, 3, 4, 5, 6, 7, 8, 9]": r"aggregator\.fc_sizes must have at most 8 entries, got",
+    "slices.slice_frames=5": (
+        r"setting: slices: slice_frames must be at least min_frames, .*, got slice_frames 5 and min_frames 10\. Set "
+        r"both, or leftovers=false\.$"
+    ),
+    "gray.window=fixed": (
+        r"setting: gray: a fixed window must be given low and high, .*, got low none and high none\. Set both, or "
+        r"window=percentiles\.$"
+    ),
+    "gray.low=99.5": r"setting: gray: low and high .* must hold 0 <= low < high <= 100, got 99\.5 and 99\. Give",
     "grid.num_segments=[true, 2]": r"grid\.num_segments must be a whole number, got \[True, 2\]",
 }
 
