@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from semioscope.cohort import EventSelection
 from semioscope.core.errors import CohortError, ConfigError, unknown_name
 from semioscope.core.records import Event
-from semioscope.core.wording import counted, numbered
+from semioscope.core.wording import counted
 from semioscope.evaluation import BASELINES
 from semioscope.models import AGGREGATORS
 from semioscope.networks import backbone_spec
@@ -14,24 +14,21 @@ from semioscope.plans import ClipPlan
 from semioscope.preprocess import NO_CROPS
 from semioscope.preprocess.crop_finding import CROP_METHODS
 from semioscope.recipes import PROTOCOLS, RunConfig
+from semioscope.runs.setting_checks import SETTING_CHECKS
 from semioscope.splits import REPEATING_RULES, RULES_WITHOUT_SELECTION, FoldPlan
-from semioscope.training import BEST_EPOCH, CLASS_WEIGHTS, LOSSES, OPTIMIZERS, space_of
+from semioscope.training import BEST_EPOCH, CLASS_WEIGHTS, LOSSES, OPTIMIZERS, TrainingConfig, space_of
 
 
 def check_names(config: RunConfig) -> None:
-    """Refuse settings that name what does not exist.
+    """Refuse settings that name what does not exist, and then such as cannot work together (``SETTING_CHECKS``).
 
     Raises:
-        ConfigError: With the nearest names.
+        ConfigError: With the nearest names, or with what to change.
     """
     backbone_spec(config.backbone.name)
     chosen: list[tuple[str, str, Mapping[str, object]]] = [
         ("protocol", config.protocol, PROTOCOLS),
         ("aggregator.name", config.aggregator.name, AGGREGATORS),
-        ("training.optimizer", config.training.optimizer, OPTIMIZERS),
-        ("training.loss", config.training.loss, LOSSES),
-        ("training.best_epoch", config.training.best_epoch, BEST_EPOCH),
-        ("training.class_weights", config.training.class_weights, CLASS_WEIGHTS),
         *(("baselines", name, BASELINES) for name in config.baselines),
         ("crops.method", config.crops.method, {NO_CROPS: None, **CROP_METHODS}),
         ("crops.detector", config.crops.detector, DETECTORS),
@@ -39,8 +36,32 @@ def check_names(config: RunConfig) -> None:
     for key, name, allowed in chosen:
         if name not in allowed:
             raise ConfigError(unknown_name(f"value of {key}", name, allowed))
+    check_training_names(config.training)
     if config.search.num_trials:
         space_of(config.search.space, aggregator=config.aggregator.name, num_classes=len(config.task.classes))
+    for check in SETTING_CHECKS.values():
+        check(config)
+
+
+def check_training_names(training: TrainingConfig, *, section: str = "training") -> None:
+    """Refuse settings of a training that name what does not exist.
+
+    Args:
+        training: The settings.
+        section: Where they stand, for messages.
+
+    Raises:
+        ConfigError: With the nearest names.
+    """
+    chosen: list[tuple[str, str, Mapping[str, object]]] = [
+        ("optimizer", training.optimizer, OPTIMIZERS),
+        ("loss", training.loss, LOSSES),
+        ("best_epoch", training.best_epoch, BEST_EPOCH),
+        ("class_weights", training.class_weights, CLASS_WEIGHTS),
+    ]
+    for key, name, allowed in chosen:
+        if name not in allowed:
+            raise ConfigError(unknown_name(f"value of {section}.{key}", name, allowed))
 
 
 def check_together(config: RunConfig, *, in_study: bool) -> None:
@@ -78,24 +99,6 @@ def check_together(config: RunConfig, *, in_study: bool) -> None:
         msg = (
             f"Crops do not go with {where}, got crops.method {config.crops.method}. Use --set "
             f"crops.method={NO_CROPS}, or run these settings by themselves."
-        )
-        raise ConfigError(msg)
-
-
-def check_search(folds: FoldPlan, config: RunConfig) -> None:
-    """Refuse a search where the training patients of a fold cannot be divided, before hours of work.
-
-    Raises:
-        ConfigError: Naming the folds.
-    """
-    if not config.search.num_trials or folds.selection != "inner":
-        return
-    without = [fold.index for fold in folds.folds if not fold.validation]
-    if without:
-        msg = (
-            f"A search compares trials on some of the training patients, but those of {numbered('fold', without)} "
-            "cannot be divided so that every class has a patient on both sides. Use more folds, so that more "
-            "patients train, or --set search.num_trials=0 for no search."
         )
         raise ConfigError(msg)
 

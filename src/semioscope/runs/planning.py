@@ -33,8 +33,12 @@ from semioscope.runs.plan_checks import (
     check_folds_file,
     check_lengths,
     check_names,
-    check_search,
     check_together,
+)
+from semioscope.runs.setting_checks import (
+    check_clip_labels,
+    check_search,
+    check_weights_file,
 )
 from semioscope.runs.short_views import check_whole_segments
 from semioscope.runs.yardsticks import (
@@ -220,6 +224,7 @@ def plan_run(
     check_names(config)
     check_together(config, in_study=in_study)
     cohort = read_cohort(cohort_folder)
+    check_weights_file(config, cohort)
     selection = events_of(
         cohort,
         config.task,
@@ -227,12 +232,13 @@ def plan_run(
         part_seconds=config.events.part_seconds,
     )
     check_events(selection)
+    check_clip_labels(config, selection)
     if folds_file is not None:
         folds, folds_digest = read_folds(folds_file, events=selection.events), file_sha256(folds_file)
         folds_notes = check_folds_file(folds, config, in_study=in_study)
     else:
         folds, folds_digest, folds_notes = _made_folds(config, cohort, selection), "", []
-    check_search(folds, config)
+    check_search(folds, config, selection)
     check_leakage(folds, allow_shared_patients=config.folds.rule not in PATIENT_RULES)
     spec = backbone_spec(config.backbone.name)
     clips = _clips(config, spec)
@@ -307,25 +313,13 @@ def _told_clips(clips: ClipPlan | SlicePlan) -> str:
 def _clips(config: RunConfig, spec: BackboneSpec) -> ClipPlan | SlicePlan:
     """Return the clips of the backbone; the one without a network takes 2 s at any frame rate."""
     if config.has_slices:
-        return _slices(config.slices, spec)
+        return config.slices
     frames = motion_frames(config.clips.fps) if spec.kind == "none" else spec.frames_per_clip
     plan = config.clips.plan(backbone_frames=frames)
     if plan.frames_per_clip < spec.min_frames:
         msg = (
             f"clips.frames_per_clip must be at least {spec.min_frames} for {spec.name}, got "
             f"{plan.frames_per_clip}. Use --set clips.frames_per_clip=null for the backbone's own length."
-        )
-        raise ConfigError(msg)
-    return plan
-
-
-def _slices(plan: SlicePlan, spec: BackboneSpec) -> SlicePlan:
-    shortest = plan.min_frames if plan.leftovers else plan.slice_frames
-    if shortest < spec.min_frames:
-        key = "slices.min_frames" if plan.leftovers else "slices.slice_frames"
-        msg = (
-            f"Slices must have at least {spec.min_frames} frames for {spec.name}, but {key} allows {shortest}. Use "
-            f"--set {key}={spec.min_frames} or more."
         )
         raise ConfigError(msg)
     return plan

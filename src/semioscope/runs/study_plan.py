@@ -10,7 +10,7 @@ from typing import Any
 from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.core.wording import counted
 from semioscope.recipes import PROTOCOLS, GridConfig, RunConfig, protocol_settings, updated
-from semioscope.runs.plan_checks import check_names
+from semioscope.runs.plan_checks import check_names, check_training_names
 from semioscope.runs.planning import RunPlan, plan_run
 
 PROTOCOL_SECTIONS = ("folds", "selection", "segments")
@@ -167,6 +167,7 @@ def check_grid(config: RunConfig) -> tuple[Cell, ...]:
                 f"{', or aggregator.name for another classifier' if key == 'aggregators' else ''}."
             )
             raise ConfigError(msg)
+    check_training_names(config.grid.clip_training, section="grid.clip_training")
     cells = tuple(_cells(config))
     for cell in cells:
         check_names(cell.config)
