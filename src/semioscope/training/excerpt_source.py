@@ -141,33 +141,52 @@ def spoilt_excerpts(
     return SpoiltExcerpts(inputs=np.stack(inputs), targets=np.stack(targets), real=np.stack(real))
 
 
-def mean_feature_loss(source: ExcerptSource, *, progress: Progress | None = None) -> float:
-    """Return the loss of the trivial predictor, which answers the mean feature vector at every position.
+def mean_feature_loss(source: ExcerptSource) -> float:
+    """Return ``mean_feature`` of :func:`trivial_losses` alone."""
+    return trivial_losses(source, corruption=CorruptionPlan(span_frames=1), seed=0)["mean_feature"]
 
-    The mean is over all real frames of all excerpts and crops; the loss is that of pre-training: squared differences,
-    summed over features and real positions, averaged over excerpts. Reads everything once.
+
+def trivial_losses(
+    source: ExcerptSource, *, corruption: CorruptionPlan, seed: int, progress: Progress | None = None
+) -> dict[str, float]:
+    """Return the losses of predictors that learn nothing, to which that of pre-training compares.
+
+    ``mean_feature`` answers the mean feature vector at every position: that of all real frames of all excerpts and
+    crops. ``spoilt_input`` answers what it is given: moved frames where they came to stand, and MASK. The loss is
+    that of pre-training: squared differences, summed over features and real positions, averaged over excerpts and
+    crops. Reads everything once.
 
     Args:
         source: The excerpts.
+        corruption: How much is spoilt.
+        seed: Seed of the run; what is drawn is that of its first epoch.
         progress: Where to report to.
 
     Raises:
-        ConfigError: If there is no excerpt, or a feature is not finite.
+        ConfigError: If there is no excerpt, one is too short to be spoilt, or a feature is not finite.
     """
-    _check_some(source)
+    check_source(source, corruption)
     total = np.zeros(len(source.pad))
-    squares, count = 0.0, 0
-    with stage(progress or QuietProgress(), "mean feature", len(source.names), unit="excerpts") as shown:
+    squares, spoilt, count = 0.0, 0.0, 0
+    with stage(progress or QuietProgress(), "trivial loss", len(source.names), unit="excerpts") as shown:
         for number, name in enumerate(source.names):
+            frames = int(source.num_frames[number])
+            drawn = draw_corruption(frames, corruption, num_positions=frames, seed=seed, epoch=1, clip=name)
             for crop in range(source.num_crops):
-                features = source.read(number, crop).astype(np.float64)
+                features = source.read(number, crop)
                 if not np.isfinite(features).all():
                     raise ConfigError(not_finite(name))
-                total += features.sum(axis=0)
-                squares += float(np.square(features).sum())
+                exact = features.astype(np.float64)
+                total += exact.sum(axis=0)
+                squares += float(np.square(exact).sum())
+                spoilt += float(np.square(drawn.apply(features, source.mask) - exact).sum())
                 count += len(features)
             shown.advance(note=name)
-    return float(squares - np.square(total).sum() / count) / (len(source.names) * source.num_crops)
+    num = len(source.names) * source.num_crops
+    return {
+        "mean_feature": float(squares - np.square(total).sum() / count) / num,
+        "spoilt_input": spoilt / num,
+    }
 
 
 def check_source(source: ExcerptSource, corruption: CorruptionPlan) -> None:

@@ -97,6 +97,15 @@ def read_checkpoint(path: Path, *, prefix: str = "") -> PretrainingCheckpoint:
         raise StoreError(msg) from err
 
 
+def steps_taken(path: Path) -> int:
+    """Return how many steps are behind a checkpoint; 0 if there is none.
+
+    Raises:
+        StoreError: If the file is damaged or no checkpoint of pre-training.
+    """
+    return len(read_checkpoint(path, prefix=_LOSS).loss) if path.exists() else 0
+
+
 def check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Refuse a checkpoint that was made with other settings: going on from it would be neither the one nor the other.
 
