@@ -19,10 +19,12 @@ from semioscope.cli import (
     compare,
     crop,
     demo,
+    detector,
     doctor,
     extract,
     predict,
     preprocess,
+    pretrain,
     run,
     synth,
     weights,
@@ -36,12 +38,14 @@ HELP_WIDTH = 100
 DEBUG_VARIABLE = "SEMIOSCOPE_DEBUG"
 
 COMMANDS = (
-    "demo", "doctor", "cohort", "weights", "run", "compare", "predict", "preprocess", "crop", "extract", "synth",
-    "bench",
+    "demo", "doctor", "cohort", "weights", "run", "compare", "predict", "pretrain", "preprocess", "crop", "detector",
+    "extract", "synth", "bench",
 )  # fmt: skip
 """In the order in which a new user meets them."""
 
-RESUMED = frozenset({"demo", "run", "preprocess", "crop", "extract", "synth", "fetch"})
+RESUMED = frozenset(
+    {"demo", "run", "pretrain", "preprocess", "crop", "train", "track", "extract", "synth", "fetch"}
+)
 """Commands that go on where they were stopped."""
 
 _debug = contextvars.ContextVar("debug", default=False)
@@ -68,9 +72,11 @@ app = typer.Typer(
 app.command("run", help="Cross-validate a recipe on a cohort and write a report.")(run.command)
 app.command("compare", help="Put runs side by side and test their differences.")(compare.command)
 app.command("predict", help="Classify seizures in videos with a trained model.")(predict.command)
+app.command("pretrain", help="Train a Transformer on contextual video, without labels.")(pretrain.command)
 app.add_typer(cohort.app, name="cohort", help="Make, check, describe and import a cohort folder.")
 app.command("preprocess", help="Split montages and write small 15 fps videos.")(preprocess.command)
 app.add_typer(crop.app, name="crop", help="Plan crops by depth and box, look at them, decide.")
+app.add_typer(detector.app, name="detector", help="Train a detector of patients, follow patients.")
 app.command("extract", help="Compute the features that a task needs and store them.")(extract.command)
 app.add_typer(weights.app, name="weights", help="List, fetch and verify the weights of the networks.")
 app.command("synth", help="Make a synthetic cohort (a test instrument).")(synth.command)

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 
 from semioscope.core.records import Region
 
-__all__ = ["Detection", "Detector", "EventDetector", "clipped_detection"]
+__all__ = ["Detection", "Detector", "EventDetector", "PatientDetector", "clipped_detection", "detector_of"]
 
 _LEAST_SIDE = 1e-6
 """A box that is narrower, as a fraction of the picture, holds nothing."""
@@ -53,6 +53,31 @@ class EventDetector(Protocol):
     def for_event(self, event_id: str, recording_id: str) -> Detector:
         """Return the detector of one event as one recording sees it."""
         ...
+
+
+@runtime_checkable
+class PatientDetector(Protocol):
+    """Detectors of which each patient has one: the one that was trained without him."""
+
+    def for_patient(self, patient_id: str) -> Detector:
+        """Return the detector of one patient."""
+        ...
+
+
+def detector_of(
+    detector: Detector | EventDetector | PatientDetector, *, event_id: str, recording_id: str, patient_id: str
+) -> Detector:
+    """Return the detector that looks at an event: that of the event, of its patient, or the only one.
+
+    Raises:
+        LeakageError: If every detector that there is for the patient was trained on him.
+        WeightsError: If the file of his detector is absent or another one.
+    """
+    if isinstance(detector, EventDetector):
+        return detector.for_event(event_id, recording_id)
+    if isinstance(detector, PatientDetector):
+        return detector.for_patient(patient_id)
+    return detector
 
 
 def clipped_detection(

@@ -1,9 +1,11 @@
 """Pictures with boxes that a person (or a synthetic cohort) drew: what a detector is trained and measured on.
 
-Files: COCO JSON, as annotation programs export it: ``images`` (``id file_name width height``), ``annotations``
-(``image_id category_id bbox``, the box as left, top, width and height in pixels) and ``categories`` (``id name``).
+Files: COCO JSON, as annotation programs export it: ``images`` (``id file_name width height``, and ``patient_id`` if
+it is known whose picture it is), ``annotations`` (``image_id category_id bbox``, the box as left, top, width and
+height in pixels) and ``categories`` (``id name``).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +29,12 @@ class LabelledBox:
     Args:
         label: Such as ``person`` or ``bed``.
         box: In fractions of the picture.
+        clipped: Whether it reached out of the picture and was cut at its edge.
     """
 
     label: str
     box: Region
+    clipped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +46,14 @@ class PictureBoxes:
         width: In pixels.
         height: In pixels.
         boxes: None are allowed: a picture without anything to find.
+        patient_id: Whose picture it is, as the file says; None where it does not.
     """
 
     file_name: str
     width: int
     height: int
     boxes: tuple[LabelledBox, ...]
+    patient_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,12 +61,51 @@ class DetectorExample:
     """A picture to train on.
 
     Args:
-        picture: RGB.
+        picture: RGB, or the file that it is read from whenever it is needed: thousands of pictures fill no memory.
         boxes: What is in it.
     """
 
-    picture: UInt8[np.ndarray, "height width 3"]
+    picture: UInt8[np.ndarray, "height width 3"] | Path
     boxes: tuple[LabelledBox, ...]
+
+    def pixels(self) -> UInt8[np.ndarray, "height width 3"]:
+        """Return the picture.
+
+        Raises:
+            CohortError: If its file cannot be read.
+        """
+        return read_picture(self.picture) if isinstance(self.picture, Path) else self.picture
+
+
+def read_picture(path: Path) -> UInt8[np.ndarray, "height width 3"]:
+    """Return a picture file (PNG, JPEG and others) as RGB; grey becomes RGB, transparency is dropped.
+
+    Raises:
+        CohortError: If it is absent or damaged.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as err:
+        raise CohortError(_unreadable(path, err)) from err
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Return width and height of a picture file in pixels; its pixels are not read.
+
+    Raises:
+        CohortError: If it is absent or no picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as err:
+        raise CohortError(_unreadable(path, err)) from err
+    return width, height
 
 
 def pixel_edges(boxes: Sequence[LabelledBox], *, width: int, height: int) -> Float64[np.ndarray, "num 4"]:
@@ -75,7 +120,7 @@ def pixel_edges(boxes: Sequence[LabelledBox], *, width: int, height: int) -> Flo
 def read_coco(path: Path) -> list[PictureBoxes]:
     """Return the pictures and boxes of a COCO JSON file, in its order. Crowd annotations are left out.
 
-    Boxes are cut at the edges of their picture.
+    Boxes are cut at the edges of their picture; ``clipped`` says which.
 
     Raises:
         CohortError: If the file is not COCO JSON, or boxes are not valid; the message names the annotations.
@@ -95,9 +140,11 @@ def read_coco(path: Path) -> list[PictureBoxes]:
         images = {item["id"]: item for item in content["images"]}
         sizes = {key: (int(item["width"]), int(item["height"])) for key, item in images.items()}
         file_names = {key: str(item["file_name"]) for key, item in images.items()}
-    except (KeyError, TypeError, ValueError) as err:
+        patients = {key: item.get("patient_id") for key, item in images.items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as err:
         msg = f"{path}: images need id, file_name, width and height, categories id and name; {err!r} is at fault."
         raise CohortError(msg) from err
+    _check_images(path, [item["id"] for item in content["images"]], sizes, file_names)
     found: dict[Any, list[LabelledBox]] = {key: [] for key in images}
     problems = []
     for number, item in enumerate(content["annotations"], start=1):
@@ -114,7 +161,11 @@ def read_coco(path: Path) -> list[PictureBoxes]:
         raise CohortError(msg)
     return [
         PictureBoxes(
-            file_name=file_names[key], width=sizes[key][0], height=sizes[key][1], boxes=tuple(found[key])
+            file_name=file_names[key],
+            width=sizes[key][0],
+            height=sizes[key][1],
+            boxes=tuple(found[key]),
+            patient_id=None if patients[key] in (None, "") else str(patients[key]),
         )
         for key in images
     ]
@@ -140,7 +191,13 @@ def write_coco(path: Path, pictures: Iterable[PictureBoxes]) -> None:
                 }
             )
     images = [
-        {"id": number, "file_name": picture.file_name, "width": picture.width, "height": picture.height}
+        {
+            "id": number,
+            "file_name": picture.file_name,
+            "width": picture.width,
+            "height": picture.height,
+            **({} if picture.patient_id is None else {"patient_id": picture.patient_id}),
+        }
         for number, picture in enumerate(listed, start=1)
     ]
     categories = [{"id": number, "name": name} for number, name in enumerate(names, start=1)]
@@ -162,4 +219,32 @@ def _labelled_box(label: str, bbox: Any, size: tuple[int, int]) -> LabelledBox:
     if found is None:
         msg = f"bbox {bbox!r} lies outside of its picture ({size[0]} x {size[1]})"
         raise ValueError(msg)
-    return LabelledBox(label=label, box=found.box)
+    return LabelledBox(label=label, box=found.box, clipped=found.clipped)
+
+
+def _check_images(
+    path: Path, keys: Sequence[Any], sizes: dict[Any, tuple[int, int]], file_names: dict[Any, str]
+) -> None:
+    faults = [f"image id {key} is there {count} times" for key, count in Counter(keys).items() if count > 1]
+    faults += [
+        f"{name} is listed {count} times" for name, count in Counter(file_names.values()).items() if count > 1
+    ]
+    faults += [
+        f"{file_names[key]} has no size ({size[0]} x {size[1]})"
+        for key, size in sizes.items()
+        if min(size) < 1
+    ]
+    if faults:
+        more = f" and {len(faults) - _MOST_NAMED} more" if len(faults) > _MOST_NAMED else ""
+        msg = (
+            f"{path}: every picture must be listed once, with its size in pixels, but "
+            f"{'; '.join(faults[:_MOST_NAMED])}{more}. Correct the file, or export it again."
+        )
+        raise CohortError(msg)
+
+
+def _unreadable(path: Path, err: Exception) -> str:
+    if isinstance(err, OSError) and err.strerror:
+        return f"{path} must be a picture that can be read: {err.strerror}. Check the path."
+    said = (str(err).strip() or type(err).__name__).splitlines()[0][:120]
+    return f"{path} must be a picture that can be read, but it is damaged or none ({said}). Bring it again."

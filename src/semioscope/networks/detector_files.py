@@ -2,11 +2,12 @@
 
 ``NAME.safetensors`` (or ``.pth`` with plain tensors) and ``NAME.json``:
 ``{"schema_version": 1, "architecture": "fasterrcnn_mobilenet", "labels": ["bed", "person"], "min_size": 320,
-"max_size": 640}``. Labels are numbered from 1; 0 is the background. Nothing is unpickled.
+"max_size": 640}``. Labels are numbered from 1; 0 is the background. ``training`` may say what it was trained on:
+plain data, such as ``rule`` and ``trained_on`` (patients). Nothing is unpickled.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,15 +81,29 @@ class DetectorFile:
         design: What the network is.
         state: Its tensors.
         weights_hash: Names the numbers.
+        training: What is known of its training; empty if nothing is.
     """
 
     design: DetectorDesign
     state: "Mapping[str, torch.Tensor]"
     weights_hash: str
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
-def write_detector(path: Path, design: DetectorDesign, state: "Mapping[str, torch.Tensor]") -> None:
+def write_detector(
+    path: Path,
+    design: DetectorDesign,
+    state: "Mapping[str, torch.Tensor]",
+    *,
+    training: Mapping[str, Any] | None = None,
+) -> None:
     """Write a detector: tensors to ``path`` (.safetensors), the design beside it (.json). Equal input, equal bytes.
+
+    Args:
+        path: The file.
+        design: What the network is.
+        state: Its tensors.
+        training: What is known of its training, plain data.
 
     Raises:
         WeightsError: If the suffix is another one.
@@ -115,6 +130,7 @@ def write_detector(path: Path, design: DetectorDesign, state: "Mapping[str, torc
             "labels": list(design.labels),
             "min_size": low,
             "max_size": high,
+            **({"training": dict(training)} if training else {}),
         },
     )
 
@@ -132,15 +148,24 @@ def read_detector(path: Path) -> DetectorFile:
 
     from semioscope.networks.checkpoints import expected_shapes, read_state, tensors_digest
 
-    design = _read_design(path)
+    design, training = _read_design(path)
     with torch.device("meta"):
         shapes = expected_shapes(design.build())
     network = f"{design.architecture} with {len(design.labels)} labels ({', '.join(design.labels)})"
     state = read_state(path, shapes, network=network, translate=translate_published)
-    return DetectorFile(design=design, state=state, weights_hash=tensors_digest(state))
+    return DetectorFile(design=design, state=state, weights_hash=tensors_digest(state), training=training)
 
 
-def _read_design(path: Path) -> DetectorDesign:
+def read_training(path: Path) -> dict[str, Any]:
+    """Return what the JSON beside a detector says of its training; empty if it says nothing.
+
+    Raises:
+        WeightsError: If the detector or its JSON is absent or not valid.
+    """
+    return _read_design(path)[1]
+
+
+def _read_design(path: Path) -> tuple[DetectorDesign, dict[str, Any]]:
     beside = path.with_suffix(".json")
     if not path.is_file():
         msg = f"{path} must be the file of a trained detector, but is not there. Check the path."
@@ -161,8 +186,9 @@ def _read_design(path: Path) -> DetectorDesign:
             f"{_RECORD_VERSION}). Update semioscope."
         )
         raise WeightsError(msg)
+    training = content.pop("training", {})
     try:
-        return DetectorDesign.model_validate(content)
+        return DetectorDesign.model_validate(content), training if isinstance(training, dict) else {}
     except ValidationError as err:
         said = "; ".join(
             f"{'.'.join(map(str, item['loc'])) or 'the whole'}: {item['msg']}" for item in err.errors()

@@ -25,13 +25,16 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-_VERSION = 1
+_VERSION = 2
 _MOBILENET_STAGES = 6
 _RESNET_STAGES = 5
 _RENAMED = (
     (re.compile(r"^(backbone\.fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$"), r"\1.0.\2"),
     (re.compile(r"^(rpn\.head\.conv)\.(weight|bias)$"), r"\1.0.0.\2"),
 )
+_VGG_LAYER = re.compile(r"^features\.(\d+)\.(weight|bias)$")
+_VGG_SPLIT = 23
+"""The pooling of VGG-16 behind which its layers are in the first extra block of SSD."""
 _MASK_LAYER = re.compile(r"^(roi_heads\.mask_head)\.mask_fcn(\d+)\.(weight|bias)$")
 _PREDICTORS = ("cls_", "bbox_pred", "classification_head", "regression_head", "mask_fcn_logits")
 """Last layers: they start small, so that a network that knows nothing is sure of nothing."""
@@ -43,6 +46,8 @@ _BOXES_IN_TRAINING = 16
 _SSD_SCALE = (
     20.0  # of the first feature map after its normalisation, where training starts (Liu et al., section 3.1)
 )
+_SSD_FIRST, _SSD_FIRST_SCALE = "backbone.features.0.weight", 1 / 64
+"""SSD does not divide values of 0 to 255 by their spread, so a random first layer does."""
 
 
 def build_maskrcnn(num_classes: int) -> "nn.Module":
@@ -133,6 +138,7 @@ class Architecture:
         min_size: Default of the shorter side of the pictures it sees.
         max_size: Default of the longer side.
         least_size: Smallest shorter side that it works with.
+        random_rate: Learning rate that suits a random start; without batch normalisation it is a small one.
         paper: What to cite.
     """
 
@@ -140,6 +146,7 @@ class Architecture:
     min_size: int
     max_size: int
     least_size: int
+    random_rate: float
     paper: str
 
 
@@ -149,6 +156,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         min_size=320,
         max_size=640,
         least_size=64,
+        random_rate=1e-3,
         paper="Ren et al. (2015), Faster R-CNN, NeurIPS; Howard et al. (2019), MobileNetV3, ICCV",
     ),
     "ssd300_vgg16": Architecture(
@@ -156,6 +164,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         min_size=300,
         max_size=300,
         least_size=300,
+        random_rate=1e-4,
         paper="Liu et al. (2016), SSD: single shot multibox detector, ECCV",
     ),
 }
@@ -206,6 +215,8 @@ def fill_random(module: "nn.Module", *, name: str, seed: int) -> str:
                 bound = np.float32(np.sqrt(6 / np.prod(tensor.shape[1:])))
                 if any(part in key for part in _PREDICTORS):
                     bound *= np.float32(_PREDICTOR_SCALE)
+                if key == _SSD_FIRST:
+                    bound *= np.float32(_SSD_FIRST_SCALE)
                 values = rng.random(tuple(tensor.shape), dtype=np.float32)
                 tensor.copy_(torch.from_numpy((2 * values - 1) * bound))
             elif key.endswith("scale_weight"):
@@ -223,17 +234,24 @@ def translate_published(
 ) -> "dict[str, torch.Tensor]":
     """Return the tensors of a published file under the names that torchvision uses today.
 
-    Pyramid, region proposal and mask layers were nested once more after the weights were published.
+    Pyramid, region proposal and mask layers were nested once more after the weights were published. A file of VGG-16
+    alone (``features.0.weight`` and on) holds most of the backbone of SSD.
     """
     del where
     made = {}
     for name, tensor in state.items():
-        new = name
+        new = _VGG_LAYER.sub(_vgg_name, name)
         for pattern, replacement in _RENAMED:
             new = pattern.sub(replacement, new)
         new = _MASK_LAYER.sub(lambda found: f"{found[1]}.{int(found[2]) - 1}.0.{found[3]}", new)
         made[new if new in expected else name] = tensor
     return made
+
+
+def _vgg_name(found: "re.Match[str]") -> str:
+    number = int(found[1])
+    place = f"features.{number}" if number < _VGG_SPLIT else f"extra.0.{number - _VGG_SPLIT}"
+    return f"backbone.{place}.{found[2]}"
 
 
 def _anchors(*, num_levels: int, every_size: bool = False) -> "nn.Module":

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from semioscope.core.errors import CohortError, StoreError
-from semioscope.core.files import read_json, write_json
+from semioscope.core.files import digest, read_json, write_json
 from semioscope.networks.detections import Detection, clipped_detection
 
 _VERSION = 1
@@ -29,6 +29,7 @@ class RecordedDetector:
         detections: By event and recording.
         notes: Sentences about what was left out.
         event: The event and recording that ``detect`` answers for; None for none yet.
+        weights_hash: Names what the file says of all events; empty to find it out.
     """
 
     def __init__(
@@ -38,14 +39,19 @@ class RecordedDetector:
         *,
         notes: tuple[str, ...] = (),
         event: tuple[str, str] | None = None,
+        weights_hash: str = "",
     ) -> None:
-        self.notes = notes
+        self.notes, self.weights_hash = notes, weights_hash or _hash(detections)
         self._path, self._detections, self._event = path, detections, event
 
     def for_event(self, event_id: str, recording_id: str) -> "RecordedDetector":
         """Return the detector of one event as one recording sees it."""
         return RecordedDetector(
-            self._path, self._detections, notes=self.notes, event=(event_id, recording_id)
+            self._path,
+            self._detections,
+            notes=self.notes,
+            event=(event_id, recording_id),
+            weights_hash=self.weights_hash,
         )
 
     def detect(self, picture: UInt8[np.ndarray, "height width 3"]) -> Sequence[Detection]:
@@ -138,6 +144,15 @@ def write_recorded(path: Path, detections: Mapping[tuple[str, str], Sequence[Det
             for item in found
         ]
     write_json(path, {"schema_version": _VERSION, "detections": by_event})
+
+
+def _hash(detections: Mapping[tuple[str, str], Sequence[Detection]]) -> str:
+    return digest(
+        [
+            [*event, [[item.label, item.score, str(item.box)] for item in found]]
+            for event, found in sorted(detections.items())
+        ]
+    )
 
 
 def _detection(item: Any) -> Detection | None:

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
-from semioscope.core.errors import ConfigError, unknown_name
+from semioscope.core.errors import ConfigError, WeightsError, unknown_name
 from semioscope.core.progress import Progress
 from semioscope.networks.backbones import Translate
 from semioscope.networks.detections import Detection, Detector, clipped_detection
 from semioscope.networks.detector_networks import (
     build_fasterrcnn_mobilenet,
     build_maskrcnn,
+    build_ssd300_vgg16,
     empty_network,
     fill_network,
     fill_random,
@@ -39,6 +40,7 @@ _NUM_COCO = 91
 COCO_LABELS: Mapping[int, str] = {1: "person", 65: "bed"}
 """The labels of COCO that are used here; its other things are not reported."""
 _MASKRCNN = "He et al. (2017), Mask R-CNN, ICCV"
+_SSD = "Liu et al. (2016), SSD: single shot multibox detector, ECCV"
 _FASTERRCNN = "Ren et al. (2015), Faster R-CNN, NeurIPS; Howard et al. (2019), MobileNetV3, ICCV"
 
 
@@ -155,8 +157,9 @@ def load_detector(
     Args:
         name: A key of ``DETECTORS``.
         weights: ``pretrained`` (fetched on first use), ``random`` (seeded; for tests, never for results), or the
-            path of a file: weights (``maskrcnn``, ``fasterrcnn_mobilenet``), a trained detector with its JSON
-            (``own``), recorded detections (``recorded``).
+            path of a file: weights (``maskrcnn``, ``fasterrcnn_mobilenet``, ``ssd300_vgg16``), a trained detector
+            with its JSON, or the folder that ``semioscope detector train`` wrote, of which every patient gets the
+            detector that was trained without him (``own``), recorded detections (``recorded``).
         engine: ``auto`` or ``torch``: detectors run in PyTorch, on a usable graphics card or on the CPU.
         seed: Of random weights.
         progress: Where a download reports to.
@@ -165,7 +168,7 @@ def load_detector(
         ConfigError: If a name is not valid, or a file is needed and not given.
         WeightsError: If weights are absent, damaged or of another network.
         CohortError: If recorded detections are not valid.
-        StoreError: If the weights folder cannot be written.
+        StoreError: If the weights folder cannot be written, or a folder of detectors is not valid.
     """
     if name not in DETECTORS:
         raise ConfigError(unknown_name("detector", name, DETECTORS))
@@ -212,7 +215,7 @@ def _load_published(entry: DetectorEntry, options: _Options) -> Detector:
 
 
 def _load_own(entry: DetectorEntry, options: _Options) -> Detector:
-    from semioscope.networks.detector_files import DetectorDesign, read_detector
+    from semioscope.networks.detector_files import DetectorDesign
 
     if options.weights == "random":
         design = DetectorDesign()
@@ -222,11 +225,46 @@ def _load_own(entry: DetectorEntry, options: _Options) -> Detector:
         return NetworkDetector(
             module, labels=dict(enumerate(design.labels, start=1)), weights_hash=weights_hash, notes=notes
         )
-    file = read_detector(_file(entry, options, "NAME.safetensors of a trained detector"))
+    path = _file(entry, options, "NAME.safetensors of a trained detector, or a folder of them")
+    if path.is_dir():
+        from semioscope.networks.detector_folder import read_detector_folder
+
+        return read_detector_folder(path)
+    return load_own_detector(path)
+
+
+def load_own_detector(path: Path, *, weights_hash: str | None = None) -> NetworkDetector:
+    """Return the detector of a file that ``write_detector`` wrote.
+
+    Args:
+        path: The tensors; the JSON lies beside them.
+        weights_hash: What the hash of its numbers must be; None lets any pass.
+
+    Raises:
+        WeightsError: If the file is absent, damaged or another one.
+    """
+    from semioscope.networks.detector_files import read_detector
+
+    file = read_detector(path)
+    if weights_hash is not None and file.weights_hash != weights_hash:
+        msg = (
+            f"{path} must be the detector that its folder lists, but holds other numbers, and whom it was trained "
+            "without is not known. Bring the whole folder again."
+        )
+        raise WeightsError(msg)
     module = empty_network(file.design.build)
     fill_network(module, file.state)
-    labels = dict(enumerate(file.design.labels, start=1))
-    return NetworkDetector(module, labels=labels, weights_hash=file.weights_hash)
+    notes: tuple[str, ...] = ()
+    if file.training.get("rule") == "paper":
+        notes = (
+            f"{path.name} was trained on all patients (rule paper): what it finds on them is better than on others.",
+        )
+    return NetworkDetector(
+        module,
+        labels=dict(enumerate(file.design.labels, start=1)),
+        weights_hash=file.weights_hash,
+        notes=notes,
+    )
 
 
 def _load_recorded(entry: DetectorEntry, options: _Options) -> Detector:
@@ -290,6 +328,18 @@ DETECTORS: dict[str, DetectorEntry] = {
         ),
         load=_load_published,
         build=partial(build_fasterrcnn_mobilenet, _NUM_COCO, frozen=True),
+        translate=translate_published,
+    ),
+    "ssd300_vgg16": DetectorEntry(
+        spec=_published(
+            "ssd300_vgg16",
+            "ssd300_vgg16_coco-b556d3b4.pth",
+            num_parameters=35_641_826,
+            paper=_SSD,
+            preprocessing="one RGB picture, stretched to 300 x 300 pixels, values of 0 to 255 less their mean",
+        ),
+        load=_load_published,
+        build=partial(build_ssd300_vgg16, _NUM_COCO),
         translate=translate_published,
     ),
     "own": DetectorEntry(spec=DetectorSpec(name="own"), load=_load_own),

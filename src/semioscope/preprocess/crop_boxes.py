@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 
 from semioscope.core.errors import CohortError, ConfigError
 from semioscope.core.records import Recording, Region
-from semioscope.networks.detections import Detector, EventDetector
+from semioscope.networks.detections import Detector, EventDetector, detector_of
 from semioscope.preprocess.box_crop import BoxCropConfig, find_box, in_file
 from semioscope.preprocess.crops import STATUSES, CropPlan
 from semioscope.preprocess.pictures import view_picture
@@ -69,7 +69,7 @@ def box_crop(
         event_id: The event.
         recording: What sees it.
         picture: The whole picture of the file at the event's first frame, RGB; for 2022 after the depth crop.
-        detector: Finds bed and person; one that asks for the event is told.
+        detector: Finds bed and person; one that asks for the event or the patient is told.
         config: None is the default (2020).
 
     Returns:
@@ -86,10 +86,8 @@ def box_crop(
         )
         raise ConfigError(msg)
     seen = view_picture(picture, region=recording.region, blank=recording.blank)
-    eye = (
-        detector.for_event(event_id, recording.recording_id)
-        if isinstance(detector, EventDetector)
-        else detector
+    eye = detector_of(
+        detector, event_id=event_id, recording_id=recording.recording_id, patient_id=recording.patient_id
     )
     try:
         found = find_box(eye.detect(seen), config)

@@ -27,7 +27,15 @@ def ward_boxes(jobs: Iterable[WardJob], root: Path) -> list[PictureBoxes]:
             box = shown["box"]
             labelled = () if box is None else (LabelledBox(label=PATIENT_LABEL, box=_region(box)),)
             path = (job.pictures / shown["file"]).relative_to(root).as_posix()
-            found.append(PictureBoxes(file_name=path, width=job.width, height=job.height, boxes=labelled))
+            found.append(
+                PictureBoxes(
+                    file_name=path,
+                    width=job.width,
+                    height=job.height,
+                    boxes=labelled,
+                    patient_id=job.plan.style.patient_id,
+                )
+            )
     return found
 
 

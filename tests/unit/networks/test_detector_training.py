@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from semioscope.core.errors import ConfigError
+from semioscope.core.errors import ConfigError, WeightsError
 from semioscope.core.records import Region
 from semioscope.networks import (
     ARCHITECTURES,
@@ -65,12 +65,10 @@ def test_what_cannot_be_trained_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"Picture 1: Unknown label 'bed'"):
         fit_detector([one, one], design=DetectorDesign(labels=("person",)), seed=0)
     torch.save({"x": torch.zeros(2)}, tmp_path / "other.pth")
-    with pytest.raises(ConfigError, match=r"No tensor of .* fits"):
+    with pytest.raises(WeightsError, match=r"must be of fasterrcnn_mobilenet, but other.pth gives 0 %"):
         fit_detector([one, one], design=SMALL, seed=0, start=tmp_path / "other.pth")
-    with pytest.raises(ConfigError, match="no published weights of ssd300_vgg16"):
-        fit_detector(
-            [one, one], design=DetectorDesign(architecture="ssd300_vgg16"), seed=0, start="pretrained"
-        )
+    with pytest.raises(WeightsError, match="must be pretrained, random or a file that exists"):
+        fit_detector([one, one], design=SMALL, seed=0, start=tmp_path / "none.pth")
 
 
 def test_no_batch_has_a_single_picture():
