@@ -1,5 +1,7 @@
 """``semioscope run``: from a cohort folder to a report, in one command."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,7 @@ from semioscope.cli.options import (
     StoreOption,
     WorkersOption,
 )
+from semioscope.cli.run_benefit import refuse_without_pretraining, run_benefit
 from semioscope.cli.saying import say, say_next
 
 if TYPE_CHECKING:
@@ -55,6 +58,20 @@ def command(
     folds: Annotated[
         Path | None, typer.Option(help="Use the folds of this folds.json.", metavar="FILE")
     ] = None,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option(
+            "--pretrained",
+            help="Folder of a pre-training; run with and without it, and say whether it helped.",
+            metavar="RUN",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", help="With --pretrained: refuse tested patients whose video pre-training has seen."
+        ),
+    ] = False,
     thumbnails: Annotated[
         str | None,
         typer.Option(
@@ -97,7 +114,13 @@ def command(
             protocol=protocol,
             overrides=overrides,
             settings=settings or [],
-            refused={"--features": features, "--task": task, "--folds": folds},
+            refused={
+                "--features": features,
+                "--task": task,
+                "--folds": folds,
+                "--pretrained": pretrained,
+                "--strict": strict,
+            },
             store=store,
             executor=executor,
             workers=workers,
@@ -105,6 +128,8 @@ def command(
             dry_run=dry_run,
         )
         return
+    if pretrained is None:
+        refuse_without_pretraining(strict=strict)
     if features is not None:
         from semioscope.runs import IMPORTED_STRIDE
 
@@ -127,7 +152,9 @@ def command(
     folder = _cohort_folder(
         cohort, features, out, store=store, progress=display, skip_unmatched=skip_unmatched
     )
-    do = _study if config.is_study else _run
+    do: Callable[..., None] = _study if config.is_study else _run
+    if pretrained is not None:
+        do = partial(run_benefit, pretrained=pretrained, strict=strict)
     do(
         config,
         folder,

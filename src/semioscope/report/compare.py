@@ -57,7 +57,7 @@ def _context(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             for pair in pairs
         ]
         overview = differences_figure(
-            [_difference_row(lead, pair, label=label) for label, pair in zip(labels, pairs, strict=True)],
+            [difference_row(lead, pair, label=label) for label, pair in zip(labels, pairs, strict=True)],
             name="differences",
             sides=(f"{reference} better", "named run better")
             if reference
@@ -120,7 +120,7 @@ def _pair(
     """Return what the section of one pair shows."""
     lead = str(content["metric"])
     sides = (f"{pair['against']} better", f"{pair['run']} better")
-    rows = [_difference_row(name, pair, label=wording.METRIC_NAMES[name]) for name in metrics]
+    rows = [difference_row(name, pair, label=wording.METRIC_NAMES[name]) for name in metrics]
     figure = differences_figure(rows, name=f"pair-{number + 1}", sides=sides, folder=folder)
     changed = _patients_that_differ(content, pair)
     by_patient = ""
@@ -158,7 +158,7 @@ def _test_row(metric: str, cells: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _difference_row(metric: str, pair: Mapping[str, Any], *, label: str) -> DifferenceRow:
+def difference_row(metric: str, pair: Mapping[str, Any], *, label: str) -> DifferenceRow:
     """Return a difference as the figure shows it: to the right is better, also where lower is better."""
     cells = as_mapping(as_mapping(pair["metrics"]).get(metric))
     difference = as_mapping(cells.get("difference"))

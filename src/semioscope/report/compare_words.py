@@ -189,6 +189,17 @@ def cautions(content: Mapping[str, Any]) -> list[str]:
 
 
 def test_words(content: Mapping[str, Any]) -> str:
+    """Return how the p values were made and corrected."""
+    many = as_float(content["num_comparisons"])
+    corrected = (
+        f" Corrected, in each metric, for {count(many)} comparisons of runs: by Holm's method, and by Bonferroni's."
+        if many > 1
+        else " One comparison of runs, so nothing is corrected."
+    )
+    return f"{how_tested(content)}{corrected}"
+
+
+def how_tested(content: Mapping[str, Any]) -> str:
     """Return how the p values were made."""
     tests = [
         as_mapping(as_mapping(cells)["test"])
@@ -209,15 +220,9 @@ def test_words(content: Mapping[str, Any]) -> str:
         looked = f" in all possible arrangements (up to {most})"
     else:
         looked = f" in {some}" if drawn else ""
-    many = as_float(content["num_comparisons"])
-    corrected = (
-        f" Corrected, in each metric, for {count(many)} comparisons of runs: by Holm's method, and by Bonferroni's."
-        if many > 1
-        else " One comparison of runs, so nothing is corrected."
-    )
     return (
         "p: two-sided sign-flip permutation test with the patient as the unit: the predictions of the two runs are "
-        f"exchanged for whole patients{looked}.{corrected}"
+        f"exchanged for whole patients{looked}."
     )
 
 

@@ -9,6 +9,8 @@ from markupsafe import Markup
 
 from semioscope.core.files import write_text
 from semioscope.report.answer import answer, baselines_in_order, shared_patients
+from semioscope.report.averages import averages_section
+from semioscope.report.benefit_page import BENEFIT_FILE, write_benefit_report
 from semioscope.report.examples import Example, groups, make_example
 from semioscope.report.figures import baselines_figure, confusion_figure, curve_figure, reliability_figure
 from semioscope.report.inputs import RunTables, as_float, as_list, as_mapping, read_run_tables
@@ -43,7 +45,7 @@ def write_report(run: Path) -> Path:
     same files give the same bytes. The page needs no network and refuses to use one.
 
     A folder whose ``scores.json`` is of the kind ``study`` gets the page of a study, one with a ``series.json``
-    that of a series.
+    that of a series, one with a ``benefit.json`` that of a pre-training's benefit.
 
     Args:
         run: A run folder as ``docs/formats.md`` describes it; only ``scores.json`` must exist.
@@ -53,6 +55,8 @@ def write_report(run: Path) -> Path:
     """
     if (run / SERIES_FILE).is_file():
         return write_series_report(run)
+    if (run / BENEFIT_FILE).is_file():
+        return write_benefit_report(run)
     tables = read_run_tables(run)
     if tables.scores.get("kind") == "study":
         return write_study_report(run)
@@ -106,6 +110,7 @@ def _context(tables: RunTables, folder: Path) -> dict[str, Any]:
             for key in ("accuracy", "macro_f1", "auroc")
         ),
         "per_class": [as_mapping(row) for row in as_list(scores.get("per_class"))],
+        "averages": averages_section(scores),
         "per_patient": [as_mapping(row) for row in as_list(scores.get("per_patient"))],
         "calibration": calibration,
         "examples": examples,

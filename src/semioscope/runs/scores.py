@@ -14,6 +14,7 @@ from semioscope.core.wording import counted
 from semioscope.evaluation import BASELINES
 from semioscope.plans import SlicePlan
 from semioscope.recipes import is_extended
+from semioscope.runs.averages import event_averages
 from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import EventScores, ViewScore, event_scores, one_per_view
 from semioscope.runs.slice_facts import data_summary
@@ -97,6 +98,7 @@ def _content(
         "baseline_notes": yardstick_notes(plan.yardstick_groups),
         "confusion": confusion(events.y_true, events.y_score, num_classes=len(classes)).tolist(),
         "per_class": _per_class(events, classes),
+        "averages": event_averages(events, classes, recipe=plan.config.recipe, seed=seed),
         "per_fold": _per_fold(plan, views, fold_results),
         "per_patient": _per_patient(events, classes),
         "calibration": _calibration(events),
