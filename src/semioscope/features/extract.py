@@ -32,6 +32,7 @@ from semioscope.features.store import Block, FeatureStore
 from semioscope.features.stream import ClipFeatures, StreamStatistics, ViewClips, stream_features
 from semioscope.features.views import ViewPicture
 from semioscope.plans import blocks_of
+from semioscope.preprocess.moving_region import MovingRegion
 
 BLOCKS_PER_UNIT = 8
 
@@ -168,7 +169,7 @@ class _UnitView:
     recording_ids: tuple[str, ...]
     clip_index: Int64[np.ndarray, " num_clips"]
     times_seconds: Float[np.ndarray, "num_clips frames_per_clip"]
-    region: Region | None
+    region: Region | MovingRegion | None
     blank: Region | None
     picture: ViewPicture
 

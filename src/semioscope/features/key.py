@@ -13,6 +13,7 @@ from semioscope.networks import Backbone, load
 from semioscope.preprocess import PictureConfig
 from semioscope.preprocess.frame_pictures import FramePicture
 from semioscope.preprocess.gray_pictures import GrayPicture
+from semioscope.preprocess.moving_region import MovingRegion
 
 LEAST_INPUT_SIZE = 32
 """Smaller pictures vanish inside the networks."""
@@ -81,7 +82,7 @@ class FeatureKey:
     Args:
         video: Fingerprint of the video file.
         decoder: Version of the decoder.
-        region: Part of the file's picture; None means all of it.
+        region: Part of the file's picture, which may move; None means all of it.
         blank: What is blackened in it; None means nothing.
         picture: What is done to the picture; of gray pictures with the window and depth planes of this view.
         backbone: Name of the network.
@@ -95,7 +96,7 @@ class FeatureKey:
 
     video: str
     decoder: str
-    region: Region | None
+    region: Region | MovingRegion | None
     blank: Region | None
     picture: PictureConfig | GrayPicture | FramePicture
     backbone: str
@@ -112,7 +113,7 @@ class FeatureKey:
             "schema_version": SCHEMA_VERSION,
             "video": self.video,
             "decoder": self.decoder,
-            "region": _edges(self.region),
+            "region": self.region.digest if isinstance(self.region, MovingRegion) else _edges(self.region),
             "blank": _edges(self.blank),
             "picture": self.picture.model_dump(),
             "backbone": self.backbone,

@@ -34,6 +34,7 @@ from semioscope.features.views import PICTURE_KINDS, Pictures, SeenView, ViewFin
 from semioscope.networks import Backbone
 from semioscope.plans import ClipPlan, SlicePlan, blocks_of, clips_in
 from semioscope.preprocess import CropPlan, PictureConfig
+from semioscope.preprocess.moving_region import MovingRegion
 from semioscope.video import DECODER_VERSION
 
 
@@ -62,6 +63,7 @@ def plan_extraction(
     store: FeatureStore,
     picture: Pictures | None = None,
     crops: Iterable[CropPlan] = (),
+    moving: Mapping[tuple[str, str], MovingRegion] | None = None,
     choose: ChooseClips = clips_in,
 ) -> ExtractionPlan:
     """Return what has to be computed so that the store has every clip of the events.
@@ -78,6 +80,7 @@ def plan_extraction(
         picture: What is done to the pictures.
         crops: Accepted boxes replace the region of a recording for one event; of gray pictures what lies outside
             accepted depth planes is cleared.
+        moving: By event and recording, a region that moves; it replaces any other.
         choose: Which clips of an event are wanted; all that lie wholly inside by default. All slices are.
 
     Returns:
@@ -116,6 +119,8 @@ def plan_extraction(
                 )
                 crop = boxes.get((event.event_id, view.recording_id))
                 seen = finder.see(recording, view, crop, layout)
+                followed = (moving or {}).get((event.event_id, view.recording_id))
+                seen = seen if followed is None else replace(seen, region=followed)
             except ConfigError:
                 raise
             except SemioscopeError as err:
@@ -159,7 +164,7 @@ def plan_extraction(
 
 def feature_key(
     video: str,
-    region: Region | None,
+    region: Region | MovingRegion | None,
     blank: Region | None,
     network: Backbone,
     clip_plan: KeyPlan,
@@ -170,7 +175,7 @@ def feature_key(
 
     Args:
         video: Fingerprint of the file.
-        region: Part of its picture; None means all of it.
+        region: Part of its picture, which may move; None means all of it.
         blank: What is blackened first; None means nothing.
         network: The loaded backbone.
         clip_plan: Which clips exist.

@@ -17,6 +17,7 @@ from semioscope.features.layout import clip_times
 from semioscope.features.store import FeatureStore
 from semioscope.features.views import Pictures, ViewPicture
 from semioscope.plans import ClipPlan, SlicePlan
+from semioscope.preprocess.moving_region import MovingRegion
 
 MAX_FILES_SHOWN = 20
 
@@ -34,7 +35,7 @@ class ViewWork:
     Args:
         key: The feature key.
         recording_ids: Recordings that show this very view; more than one if a row was entered twice.
-        region: Part of the file's picture; None means all of it.
+        region: Part of the file's picture, which may move; None means all of it.
         blank: What is blackened first; None means nothing.
         wanted: All clips that the events need.
         missing: Those of them that the store lacks.
@@ -45,7 +46,7 @@ class ViewWork:
 
     key: FeatureKey
     recording_ids: tuple[str, ...]
-    region: Region | None
+    region: Region | MovingRegion | None
     blank: Region | None
     wanted: Int64[np.ndarray, " num_wanted"]
     missing: Int64[np.ndarray, " num_missing"]

@@ -26,6 +26,7 @@ from semioscope.features.views import PICTURE_KINDS, ViewPicture
 from semioscope.networks import Backbone
 from semioscope.plans import ClipPlan, frame_times
 from semioscope.preprocess.frame_pictures import FramePicture
+from semioscope.preprocess.moving_region import MovingRegion, region_at
 from semioscope.video import DecodeReport, Frame
 
 QUEUED_BATCHES = 2
@@ -38,14 +39,14 @@ class ViewClips:
     Args:
         clip_index: Their indices; strictly ascending, near each other or far apart.
         times_seconds: When their frames are shown, in seconds from the recording's first displayed frame.
-        region: Part of the file's picture; None means all of it.
+        region: Part of the file's picture, which may move; None means all of it.
         blank: What is blackened first; None means nothing.
         picture: What is done to its pictures, where views differ in it; None: as the stream says.
     """
 
     clip_index: Int[np.ndarray, " num_clips"]
     times_seconds: Float[np.ndarray, "num_clips frames_per_clip"]
-    region: Region | None = None
+    region: Region | MovingRegion | None = None
     blank: Region | None = None
     picture: ViewPicture | None = None
 
@@ -297,7 +298,7 @@ class _Producer:
                 for number, ring in enumerate(rings):
                     if not ring.needs(slot):
                         continue
-                    ring.add(slot, self._prepared(frame, ring, made), frame.status)
+                    ring.add(slot, self._prepared(frame, float(times[slot]), ring, made), frame.status)
                     for position, pictures in ring.whole_clips(slot):
                         clip = self._clip(number, int(ring.view.clip_index[position]), pictures)
                         self._statistics.decode_seconds += time.perf_counter() - began
@@ -317,16 +318,21 @@ class _Producer:
         return self._kind.opens(self._path, self._picture, self._depth_path, times)
 
     def _prepared(
-        self, frame: Frame, ring: _Ring, made: dict[tuple[Region | None, Region | None], Any]
+        self,
+        frame: Frame,
+        time_seconds: float,
+        ring: _Ring,
+        made: dict[tuple[Region | None, Region | None], Any],
     ) -> UInt8[np.ndarray, "size size 3"] | None:
         """Return the network's picture of a frame; what several views share is made once."""
         if frame.picture is None:
             return None
         view, size = ring.view, self._backbone.spec.input_size
-        part = (view.region, view.blank)
+        region = region_at(view.region, time_seconds)
+        part = (region, view.blank)
         if part not in made:
             made[part] = self._kind.makes(
-                frame.picture, self._picture, region=view.region, blank=view.blank, size=size
+                frame.picture, self._picture, region=region, blank=view.blank, size=size
             )
         if self._kind.cuts is None:
             whole: UInt8[np.ndarray, "size size 3"] = made[part]
