@@ -82,7 +82,10 @@ def test_a_prediction_is_exactly_what_the_run_makes_of_the_event(
     assert own.score_so_far.tolist() == row["prefix"]
     assert own.start_seconds.tolist() == row["start_seconds"]
     assert len(own.start_seconds) == view.num_clips >= 2
-    assert own.end_seconds[-1] == view.offset_seconds
+    assert own.end_seconds.tolist() == row["end_seconds"]
+    # side by side, up to the last frame that is in a slice
+    assert own.end_seconds[:-1] == pytest.approx(own.start_seconds[1:], abs=1e-3)
+    assert own.end_seconds[-1] <= view.offset_seconds
     said = [note for note in found.notes if "The raw picture was used, as the crop is in doubt" in note]
     assert bool(said) == (name == IN_DOUBT)
     assert found.frames.num_missing == found.frames.num_damaged == 0

@@ -1,8 +1,8 @@
 """From features in the store to examples: one per event and view, with everything that folds need.
 
 Examples are kept as files, so that every unit of work reads only what it needs: ``examples.json`` (who, when, which
-class), ``examples.npy`` (the features of every clip, mapped into memory), ``starts.npy`` (when clips start, and how
-many steps they have). Of clips on a grid the features are averaged over the steps; slices keep every step.
+class), ``examples.npy`` (the features of every clip, mapped into memory), ``starts.npy`` (when clips start and end,
+and how many steps they have). Of clips on a grid the features are averaged over the steps; slices keep every step.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -78,6 +78,7 @@ class ExampleTable:
         num_valid_steps: Steps that each clip has.
         start_frames: Start of each clip in frames of its event.
         start_seconds: Start of each clip in seconds of its recording.
+        end_seconds: End of each clip in seconds of its recording, excluded; of a slice as its frames are shown.
     """
 
     views: tuple[ViewExample, ...]
@@ -85,10 +86,17 @@ class ExampleTable:
     num_valid_steps: Int64[np.ndarray, " total_clips"]
     start_frames: Int64[np.ndarray, " total_clips"]
     start_seconds: Float[np.ndarray, " total_clips"]
+    end_seconds: Float[np.ndarray, " total_clips"]
 
     def __post_init__(self) -> None:
         total = sum(view.num_clips for view in self.views)
-        columns = (self.features, self.num_valid_steps, self.start_frames, self.start_seconds)
+        columns = (
+            self.features,
+            self.num_valid_steps,
+            self.start_frames,
+            self.start_seconds,
+            self.end_seconds,
+        )
         if any(len(column) != total for column in columns):
             msg = f"Examples of {total} clips need as many rows, got {[len(column) for column in columns]}."
             raise ValueError(msg)
@@ -181,6 +189,7 @@ def build_examples(
     num_steps: list[Int64[np.ndarray, " num_clips"]] = []
     start_frames: list[Int64[np.ndarray, " num_clips"]] = []
     start_seconds: list[Float[np.ndarray, " num_clips"]] = []
+    end_seconds: list[Float[np.ndarray, " num_clips"]] = []
     left_out: list[LeftOut] = []
     for event in sorted(events, key=lambda event: event.event_id):
         for view in sorted(event.views, key=lambda view: view.recording_id):
@@ -221,6 +230,7 @@ def build_examples(
             num_steps.append(shape.num_valid_steps)
             start_frames.append(shape.start_frames)
             start_seconds.append(found.start_seconds[usable])
+            end_seconds.append(found.end_seconds[usable])
     if not examples:
         return _empty(), left_out
     table = ExampleTable(
@@ -229,6 +239,7 @@ def build_examples(
         num_valid_steps=np.concatenate(num_steps),
         start_frames=np.concatenate(start_frames),
         start_seconds=np.concatenate(start_seconds).astype(np.float64),
+        end_seconds=np.concatenate(end_seconds).astype(np.float64),
     )
     return table, left_out
 
@@ -331,6 +342,7 @@ def read_examples(folder: Path) -> ExampleTable:
             num_valid_steps=np.ascontiguousarray(starts["steps"], dtype=np.int64),
             start_frames=np.ascontiguousarray(starts["frame"], dtype=np.int64),
             start_seconds=np.ascontiguousarray(starts["seconds"], dtype=np.float64),
+            end_seconds=np.ascontiguousarray(starts["end"], dtype=np.float64),
         )
     except (OSError, ValueError, KeyError, TypeError) as err:
         msg = (
@@ -360,10 +372,11 @@ class _Rows:
 
 
 def _packed_starts(table: ExampleTable) -> np.ndarray:
-    """Return both starts of every clip and its number of steps as one array of records."""
-    packed = np.zeros(len(table.start_frames), dtype=[("frame", "<i8"), ("seconds", "<f8"), ("steps", "<i8")])
+    """Return both starts of every clip, its end and its number of steps as one array of records."""
+    columns = [("frame", "<i8"), ("seconds", "<f8"), ("end", "<f8"), ("steps", "<i8")]
+    packed = np.zeros(len(table.start_frames), dtype=columns)
     packed["frame"], packed["seconds"] = table.start_frames, table.start_seconds
-    packed["steps"] = table.num_valid_steps
+    packed["end"], packed["steps"] = table.end_seconds, table.num_valid_steps
     return packed
 
 
@@ -387,4 +400,5 @@ def _empty() -> ExampleTable:
         num_valid_steps=none.astype(np.int64),
         start_frames=none.astype(np.int64),
         start_seconds=none,
+        end_seconds=none,
     )

@@ -54,8 +54,8 @@ class Level:
         examples: The examples of some views.
         scores: Class probabilities of some views, (num_views, num_classes).
         rows: The same as one plain dict per view, with its course over time: ``event_id``, ``recording_id``,
-            ``scores``, and per segment, slice or excerpt ``start_seconds``, ``prefix`` (probabilities had the event
-            ended there) and ``clip`` (of that clip alone); of an excerpt ``end_seconds`` too.
+            ``scores``, and per segment, slice or excerpt ``start_seconds`` and ``end_seconds``, ``prefix``
+            (probabilities had the event ended there) and ``clip`` (of that clip alone).
         num_steps: Steps of an example.
     """
 
@@ -97,13 +97,15 @@ def score_views(
     sequences = _view_examples(table, chosen, clips)
     scores = predict_scores(model, sequences, segments)
     steps = predict_steps(model, sequences, segments)
-    starts = table.start_seconds[sequences.rows(steps.position)]
+    rows = sequences.rows(steps.position)
+    starts, ends = table.start_seconds[rows], table.end_seconds[rows]
     return [
         {
             "event_id": table.views[i].event_id,
             "recording_id": table.views[i].recording_id,
             "scores": scores[k].tolist(),
             "start_seconds": starts[k].tolist(),
+            "end_seconds": ends[k].tolist(),
             "prefix": steps.score_so_far[k].tolist(),
             "clip": steps.score_alone[k].tolist(),
         }
@@ -134,10 +136,11 @@ def score_slices(
     if not chosen:
         return []
     of_slices = predict_scores(model, _slice_examples(table, chosen, clips), segments)
-    return [
-        _row_of_parts(table, i, part, table.start_seconds[table.first_clip[i] :][: len(part)])
-        for i, part in zip(chosen, _by_view(of_slices, table, chosen), strict=True)
-    ]
+    rows = []
+    for i, part in zip(chosen, _by_view(of_slices, table, chosen), strict=True):
+        own = slice(int(table.first_clip[i]), int(table.first_clip[i]) + len(part))
+        rows.append(_row_of_parts(table, i, part, table.start_seconds[own], table.end_seconds[own]))
+    return rows
 
 
 def score_excerpts(
@@ -156,11 +159,19 @@ def score_excerpts(
         return []
     found = predict_sequences(model, _view_examples(table, chosen, clips), segments)
     rows, owner = found.shown.rows, found.shown.owner
-    at = np.where(rows == MASKED_ROW, np.nan, table.start_seconds[rows])
-    first, last = np.nanmin(at, axis=1), np.nanmax(at, axis=1) + clips.clip_seconds
+    begin, end = (
+        np.where(rows == MASKED_ROW, np.nan, times[rows])
+        for times in (table.start_seconds, table.end_seconds)
+    )
+    first, last = np.nanmin(begin, axis=1), np.nanmax(end, axis=1)
     return [
-        _row_of_parts(table, i, found.scores[owner == k], first[owner == k])
-        | {"end_seconds": np.minimum(last[owner == k], table.views[i].offset_seconds).tolist()}
+        _row_of_parts(
+            table,
+            i,
+            found.scores[owner == k],
+            first[owner == k],
+            np.minimum(last[owner == k], table.views[i].offset_seconds),
+        )
         for k, i in enumerate(chosen)
     ]
 
@@ -170,6 +181,7 @@ def _row_of_parts(
     view: int,
     scores: Float64[np.ndarray, "num_parts num_classes"],
     start_seconds: Float[np.ndarray, " num_parts"],
+    end_seconds: Float[np.ndarray, " num_parts"],
 ) -> dict[str, Any]:
     """Return what is told of a view whose score is the mean over its parts."""
     so_far = scores.cumsum(axis=0) / np.arange(1, len(scores) + 1)[:, None]
@@ -178,6 +190,7 @@ def _row_of_parts(
         "recording_id": table.views[view].recording_id,
         "scores": scores.mean(axis=0).tolist(),
         "start_seconds": start_seconds.tolist(),
+        "end_seconds": end_seconds.tolist(),
         "prefix": so_far.tolist(),
         "clip": scores.tolist(),
     }

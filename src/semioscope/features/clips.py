@@ -26,7 +26,7 @@ class EventSlices:
         step: Frames between neighbouring numbers of the store: a slice has number ``first_frame / step``.
         keys: Digest of the feature key of every length.
         start_seconds: When each slice starts, from the first displayed frame of the recording.
-        end_seconds: When its last frame is shown.
+        end_seconds: When it ends: its last frame is over, or the event. A gap behind it belongs to no slice.
         is_off_pace: Slices that last too long or too short for their frames.
         num_event_frames: Stored frames of the event.
         num_dropped_frames: Frames at the end of the event that are in no slice, being too few.

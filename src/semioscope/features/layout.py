@@ -174,13 +174,28 @@ def slice_layout(
             step=step,
             keys={},
             start_seconds=shown[first],
-            end_seconds=shown[first + count - 1],
+            end_seconds=np.minimum(frame_ends(shown)[first + count - 1], view.offset_seconds),
             is_off_pace=off_pace(shown, slices, plan),
             num_event_frames=len(shown),
             num_dropped_frames=len(shown) - covered,
             num_steps=network.num_steps(plan.slice_frames),
         ),
     )
+
+
+def frame_ends(times_seconds: Float[np.ndarray, " num_frames"]) -> Float[np.ndarray, " num_frames"]:
+    """Return when each frame is over: with the next one, but no longer after it began than frames usually are apart.
+
+    So a gap belongs to no frame, and the last frame ends as the others do. A frame alone has no length.
+
+    Args:
+        times_seconds: When the frames are shown, ascending.
+    """
+    apart = np.diff(times_seconds)
+    usual = float(np.median(apart)) if len(apart) else 0.0
+    ends: Float[np.ndarray, " num_frames"] = times_seconds + usual
+    ends[:-1] = np.minimum(ends[:-1], times_seconds[1:])
+    return ends
 
 
 CLIP_KINDS: dict[type[Config], Callable[..., Layout]] = {ClipPlan: grid_layout, SlicePlan: slice_layout}
@@ -218,6 +233,22 @@ def plan_fps(plan: ClipPlan | SlicePlan) -> float:
 def clip_seconds(plan: ClipPlan | SlicePlan) -> float:
     """Return how long a clip lasts; of slices, a full one of a camera that keeps its pace."""
     return plan.clip_seconds if isinstance(plan, ClipPlan) else plan.nominal_seconds
+
+
+def clip_ends(
+    plan: ClipPlan | SlicePlan, clips: EventClips, numbers: Int64[np.ndarray, " num_clips"]
+) -> Float[np.ndarray, " num_clips"]:
+    """Return when clips end: of a grid, start and length; of slices, by the time stamps of their frames.
+
+    Args:
+        plan: The plan.
+        clips: The ``EventClips`` that they belong to.
+        numbers: Their numbers in the plan.
+    """
+    if clips.slices is not None:
+        ends: Float[np.ndarray, " num_clips"] = clips.slices.end_seconds[numbers]
+        return ends
+    return clip_starts(plan, clips, numbers) + clip_seconds(plan)
 
 
 def clip_starts(

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Float32, Int32, Int64
 
 from semioscope.core.errors import ConfigError, StoreError
 from semioscope.features.clips import EventClips, EventSlices
-from semioscope.features.layout import clip_starts
+from semioscope.features.layout import clip_ends, clip_starts
 from semioscope.features.store import Block, FeatureStore, join
 from semioscope.plans import ClipPlan, SlicePlan, blocks_of
 
@@ -23,6 +23,7 @@ class EventFeatures:
             behind rows of NaN.
         clip_index: Which clips, ascending.
         start_seconds: When they start, from the first displayed frame of the recording.
+        end_seconds: When they end, excluded.
         num_missing_frames: Frames of each clip that the video does not have.
         num_held_frames: Frames of each clip that repeat an older picture.
         num_damaged_frames: Frames of each clip that the decoder marked as damaged.
@@ -35,6 +36,7 @@ class EventFeatures:
     features: Float32[np.ndarray, "num_clips num_steps num_features"]
     clip_index: Int64[np.ndarray, " num_clips"]
     start_seconds: Float[np.ndarray, " num_clips"]
+    end_seconds: Float[np.ndarray, " num_clips"]
     num_missing_frames: Int32[np.ndarray, " num_clips"]
     num_held_frames: Int32[np.ndarray, " num_clips"]
     num_damaged_frames: Int32[np.ndarray, " num_clips"]
@@ -96,6 +98,7 @@ def load_features(store: FeatureStore, clips: EventClips, clip_plan: ClipPlan | 
         features=whole.features[order],
         clip_index=clip_index,
         start_seconds=clip_starts(clip_plan, clips, clip_index),
+        end_seconds=clip_ends(clip_plan, clips, clip_index),
         num_missing_frames=whole.num_missing_frames[order],
         num_held_frames=whole.num_held_frames[order],
         num_damaged_frames=whole.num_damaged_frames[order],

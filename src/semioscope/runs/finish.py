@@ -122,9 +122,11 @@ def finish_run(
     config, classes = plan.config, plan.classes
     views = collect(table, fold_results)
     events = event_scores(views, num_classes=len(classes))
-    slices = plan.clips if isinstance(plan.clips, SlicePlan) else None
-    write_predictions(folder.path / "predictions.tsv", views, events, classes=classes, slices=slices)
-    write_segments(folder.path / "segments.tsv", one_per_view(views), events, plan=plan.clips)
+    with_slices = isinstance(plan.clips, SlicePlan)
+    write_predictions(
+        folder.path / "predictions.tsv", views, events, classes=classes, with_slices=with_slices
+    )
+    write_segments(folder.path / "segments.tsv", one_per_view(views), events)
     write_failures(folder.path / "failures.tsv", failures)
     event_ids, traits = event_traits(plan.events, yardsticks)
     baselines = baseline_event_scores(

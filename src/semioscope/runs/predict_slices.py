@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 
 from semioscope.cohort import Cohort
 from semioscope.core.errors import ConfigError, VideoError
@@ -18,7 +18,6 @@ from semioscope.features import (
     EventFeatures,
     ExtractionPlan,
     FeatureStore,
-    clip_seconds,
     extract,
     load_features,
     plan_extraction,
@@ -90,7 +89,7 @@ def predict_slices(
         rows = level_of(segments).rows(bundle.model, table, chosen, segments=segments, clips=plan)
         of_slices = predict_representations(bundle.model, table.slices(chosen), segments)
     views = [
-        _view(view, row, of_slices[first : first + view.num_clips], interval, plan)
+        _view(view, row, of_slices[first : first + view.num_clips], interval)
         for view, row, first in zip(table.views, rows, table.first_clip.tolist(), strict=True)
     ]
     return JudgedVideo(
@@ -226,16 +225,14 @@ def _view(
     row: Mapping[str, Any],
     of_slices: Float32[np.ndarray, "num_slices size"],
     interval: Interval,
-    plan: SlicePlan,
 ) -> ViewPrediction:
-    starts: Float[np.ndarray, " num_slices"] = np.array(row["start_seconds"], dtype=np.float64)
     return ViewPrediction(
         recording_id=example.recording_id,
         view=example.view,
         interval=interval,
         y_score=np.array(row["scores"], dtype=np.float64),
-        start_seconds=starts,
-        end_seconds=np.minimum(starts + clip_seconds(plan), interval.end_seconds),
+        start_seconds=np.array(row["start_seconds"], dtype=np.float64),
+        end_seconds=np.array(row["end_seconds"], dtype=np.float64),
         score_so_far=np.array(row["prefix"], dtype=np.float64),
         score_alone=np.array(row["clip"], dtype=np.float64),
         representation=of_slices.mean(axis=0),

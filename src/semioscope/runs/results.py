@@ -14,9 +14,8 @@ from semioscope.core.formats import FAILURES, PREDICTIONS, SEGMENTS
 from semioscope.core.records import Event
 from semioscope.core.tables import write_table
 from semioscope.evaluation import EventTraits, ExampleTable, ViewExample, baseline_scores
-from semioscope.features import EventFeatures, clip_seconds
+from semioscope.features import EventFeatures
 from semioscope.networks import FEATURE_NAMES
-from semioscope.plans import ClipPlan, SlicePlan
 from semioscope.scoring import predict_classes
 from semioscope.splits import FoldPlan
 
@@ -126,10 +125,10 @@ def write_predictions(
     events: EventScores,
     *,
     classes: Sequence[str],
-    slices: SlicePlan | None = None,
+    with_slices: bool = False,
 ) -> None:
     """Write ``predictions.tsv``: with slices one row per slice, then one per view, then one per event."""
-    rows = [] if slices is None else _slice_rows(views, slices, classes=classes)
+    rows = _slice_rows(views, classes=classes) if with_slices else []
     rows += [
         {
             "fold": view.fold,
@@ -148,9 +147,7 @@ def write_predictions(
     write_table(path, PREDICTIONS, rows)
 
 
-def _slice_rows(
-    views: Sequence[ViewScore], plan: SlicePlan, *, classes: Sequence[str]
-) -> list[dict[str, Any]]:
+def _slice_rows(views: Sequence[ViewScore], *, classes: Sequence[str]) -> list[dict[str, Any]]:
     return [
         {
             "fold": view.fold,
@@ -159,19 +156,15 @@ def _slice_rows(
             "recording_id": view.example.recording_id,
             "patient_id": view.example.patient_id,
             "start_seconds": start,
-            "end_seconds": _clip_end(view, plan, start),
+            "end_seconds": end,
             "y_true": None if view.example.y_true < 0 else view.example.y_true,
             **_score_columns(scores, classes),
         }
         for view in views
-        for start, scores in zip(view.row["start_seconds"], view.row["clip"], strict=True)
+        for start, end, scores in zip(
+            view.row["start_seconds"], view.row["end_seconds"], view.row["clip"], strict=True
+        )
     ]
-
-
-def _clip_end(view: ViewScore, plan: ClipPlan | SlicePlan, start: float) -> float:
-    """Return when a clip ends; the slice that is left over at the end of an event ends with it."""
-    end = start + clip_seconds(plan)
-    return min(end, view.example.offset_seconds) if isinstance(plan, SlicePlan) else end
 
 
 def event_rows(events: EventScores, *, classes: Sequence[str]) -> list[dict[str, Any]]:
@@ -189,9 +182,7 @@ def event_rows(events: EventScores, *, classes: Sequence[str]) -> list[dict[str,
     ]
 
 
-def write_segments(
-    path: Path, views: Sequence[ViewScore], events: EventScores, *, plan: ClipPlan | SlicePlan
-) -> None:
+def write_segments(path: Path, views: Sequence[ViewScore], events: EventScores) -> None:
     """Write ``segments.tsv``: the course of each view's score for the positive class.
 
     With more than two classes, for the class that the event was given.
@@ -205,13 +196,19 @@ def write_segments(
             "view": view.example.view,
             "segment": number,
             "start_seconds": start,
-            "end_seconds": _clip_end(view, plan, start),
+            "end_seconds": end,
             "y_score_clip": clip[shown[view.example.event_id]],
             "y_score_prefix": prefix[shown[view.example.event_id]],
         }
         for view in views
-        for number, (start, clip, prefix) in enumerate(
-            zip(view.row["start_seconds"], view.row["clip"], view.row["prefix"], strict=True)
+        for number, (start, end, clip, prefix) in enumerate(
+            zip(
+                view.row["start_seconds"],
+                view.row["end_seconds"],
+                view.row["clip"],
+                view.row["prefix"],
+                strict=True,
+            )
         )
     ]
     write_table(path, SEGMENTS, rows)

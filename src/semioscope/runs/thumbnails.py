@@ -12,7 +12,7 @@ from semioscope.core.config import Config
 from semioscope.core.errors import SemioscopeError
 from semioscope.core.files import write_bytes
 from semioscope.core.records import EventView, Recording
-from semioscope.features import PICTURE_KINDS, ViewFinder, clip_seconds
+from semioscope.features import PICTURE_KINDS, ViewFinder
 from semioscope.preprocess import PictureConfig, base_picture, view_picture
 from semioscope.preprocess.frame_pictures import FramePictureConfig
 from semioscope.preprocess.gray_pictures import GrayPictureConfig
@@ -93,8 +93,8 @@ def blurred(picture: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "
 
 def _pictures(plan: RunPlan, view: ViewScore, segments: np.ndarray) -> dict[int, np.ndarray]:
     recording = plan.cohort.recordings[view.example.recording_id]
-    starts = np.array(view.row["start_seconds"])[segments]
-    centres = starts + clip_seconds(plan.clips) / 2
+    starts, ends = np.array(view.row["start_seconds"]), np.array(view.row["end_seconds"])
+    centres = ((starts + ends) / 2)[segments]
     times, slot = np.unique(np.minimum(centres, view.example.offset_seconds), return_inverse=True)
     frames = SHOWN_PICTURES[type(plan.config.picture)](plan, recording, times)
     found = {}

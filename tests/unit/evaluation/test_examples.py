@@ -48,6 +48,7 @@ def features(view: EventView, seed: int, *, missing: tuple[int, ...] = (), steps
         features=values,
         clip_index=clips,
         start_seconds=clip_start_seconds(PLAN, clips),
+        end_seconds=clip_start_seconds(PLAN, clips) + PLAN.clip_seconds,
         num_missing_frames=zeros,
         num_held_frames=zeros + 1,
         num_damaged_frames=zeros,
@@ -173,7 +174,7 @@ def test_written_examples_read_back_the_same_and_equal_ones_are_equal_bytes(tmp_
         write_examples(table, tmp_path / name)
     again = read_examples(tmp_path / "a")
     assert again.views == table.views
-    for array in ("features", "start_frames", "start_seconds"):
+    for array in ("features", "start_frames", "start_seconds", "end_seconds"):
         assert np.array_equal(getattr(again, array), getattr(table, array))
         assert getattr(again, array).dtype == getattr(table, array).dtype
     assert examples_digest(tmp_path / "a") == examples_digest(tmp_path / "b")

@@ -1,5 +1,6 @@
 """Whole views as examples that are seen as their excerpts: tables, scores over time, and folds."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,16 @@ from pretraining_work import CORRUPTION, tiny_excerpts, tiny_training
 from tiny_transformer import tiny_size
 
 from semioscope.core.files import read_json
+from semioscope.core.progress import format_seconds
 from semioscope.core.records import Event, EventView
+from semioscope.core.wording import counted
 from semioscope.evaluation import (
     FINAL,
     ExampleTable,
     FoldTask,
     build_examples,
     examples_digest,
+    fold_estimate,
     level_of,
     run_fold,
     write_examples,
@@ -45,12 +49,14 @@ def material(
         values = np.random.default_rng(k).normal(size=(count, 1, NUM_FEATURES)).astype(np.float32)
         values[missing.get(k, [])] = np.nan
         none = np.zeros(count, np.int32)
+        starts = clip_start_seconds(CLIPS, clips, event_start_seconds=view.onset_seconds)
         found[name, view.recording_id] = EventFeatures(
             event_id=name,
             recording_id=view.recording_id,
             features=values,
             clip_index=clips,
-            start_seconds=clip_start_seconds(CLIPS, clips, event_start_seconds=view.onset_seconds),
+            start_seconds=starts,
+            end_seconds=starts + CLIPS.clip_seconds,
             num_missing_frames=none,
             num_held_frames=none,
             num_damaged_frames=none,
@@ -185,6 +191,41 @@ def test_a_result_depends_on_the_pretraining_and_not_on_where_it_lies(tmp_path: 
     assert written["first"] == written["copy"]
     assert all(one != other for one, other in zip(written["first"], written["second"], strict=True))
     assert str(tmp_path).encode() not in written["first"][2]
+
+
+def test_a_pretraining_whose_content_is_not_known_is_refused(tmp_path: Path) -> None:
+    task = fold_task(tmp_path, aggregator=CONFIG.model_copy(update={"pretrained": "somewhere"}))
+    with pytest.raises(ValueError, match="needs the hash of its pre-training"):
+        task.unit()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_time_of_folds_is_told_from_one_step(tmp_path: Path, workers: int) -> None:
+    task = fold_task(tmp_path)
+    # 3 + 1 + 4 + 3 excerpts in 3 steps of 4, twice; 5 + 3 + 2 in 3 steps, twice: 12 steps
+    other = replace(task, fold=Fold(index=1, train=("e5", "e6", "e7"), validation=(), test=("e0",)))
+    seen = []
+
+    def step_seconds(one: FoldTask) -> float:
+        seen.append(one)
+        return 10.0
+
+    told = fold_estimate([task, other], workers=workers, step_seconds=step_seconds)
+    at_once = min(workers, 2)
+    assert told == (
+        "Folds: 2 trainings of 2 epochs with about 10 excerpts each, about "
+        f"{format_seconds(120 / at_once)} on {counted(at_once, 'core')}"
+    )
+    assert seen == [task]
+    assert fold_estimate([], workers=1) == "Folds: nothing is left to do"
+    fixed = fold_estimate([replace(task, epochs=1)], workers=1, step_seconds=step_seconds)
+    assert "1 training of 1 epoch with about 11 excerpts each, about 30 s on 1 core" in fixed
+
+
+def test_a_step_is_measured_without_the_pretraining(tmp_path: Path) -> None:
+    gone = CONFIG.model_copy(update={"pretrained": "gone", "pretrained_sha256": "0" * 64})
+    task = fold_task(tmp_path, aggregator=gone)
+    assert re.search(r"about \d+ s on 1 core$", fold_estimate([task], workers=1))
 
 
 def test_the_final_model_takes_all_views(tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ def table_of(events: Sequence[Event], changed: Sequence[str] = ()) -> ExampleTab
         num_valid_steps=np.concatenate(counts).astype(np.int64),
         start_frames=np.arange(total, dtype=np.int64) * 60,
         start_seconds=np.arange(total) * 2.0,
+        end_seconds=np.arange(total) * 2.0 + 2.0,
     )
 
 

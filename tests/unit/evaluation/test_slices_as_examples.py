@@ -54,6 +54,7 @@ def features(event_id: str, num_frames: int, *, seed: int, missing: tuple[int, .
         features=values,
         clip_index=np.arange(len(slices)),
         start_seconds=10 + first / 30,
+        end_seconds=10 + (first + count) / 30,
         num_missing_frames=lost,
         num_held_frames=none,
         num_damaged_frames=none,
@@ -64,7 +65,7 @@ def features(event_id: str, num_frames: int, *, seed: int, missing: tuple[int, .
             step=30,
             keys={},
             start_seconds=10 + first / 30,
-            end_seconds=10 + (first + count - 1) / 30,
+            end_seconds=10 + (first + count) / 30,
             is_off_pace=np.arange(len(slices)) == 1,
             num_event_frames=num_frames,
             num_dropped_frames=num_frames - int((first + count).max()),
@@ -128,7 +129,7 @@ def test_files_give_the_table_back(tmp_path: Path) -> None:
     write_examples(table, tmp_path)
     again = read_examples(tmp_path)
     assert again.views == table.views
-    for name in ("features", "num_valid_steps", "start_frames", "start_seconds"):
+    for name in ("features", "num_valid_steps", "start_frames", "start_seconds", "end_seconds"):
         assert np.array_equal(getattr(again, name), getattr(table, name))
 
 
@@ -171,6 +172,7 @@ def test_the_score_of_a_view_is_the_mean_of_its_slices(name: str) -> None:
     np.testing.assert_allclose(rows[0]["prefix"][-1], rows[0]["scores"], atol=1e-12)
     np.testing.assert_allclose(rows[0]["prefix"][1], alone[:2].mean(axis=0), atol=1e-12)
     assert rows[1]["start_seconds"] == pytest.approx(table.start_seconds[: table.views[0].num_clips])
+    assert rows[1]["end_seconds"] == pytest.approx(table.end_seconds[: table.views[0].num_clips])
     scores = level.scores(model, table, [2, 0], segments=STEPS, clips=PLAN)
     np.testing.assert_allclose(scores, [row["scores"] for row in rows], atol=1e-12)
     assert level.rows(model, table, [], segments=STEPS, clips=PLAN) == []

@@ -19,7 +19,7 @@ from semioscope.features import BackboneChoice, FeatureStore, extract, load_feat
 from semioscope.features import extract as extract_function
 from semioscope.features import plan as plan_module
 from semioscope.features import views as views_module
-from semioscope.features.layout import FrameTimes, slice_layout
+from semioscope.features.layout import FrameTimes, frame_ends, slice_layout
 from semioscope.networks import Backbone, BackboneSpec
 from semioscope.plans import SlicePlan, clips_in, slices_of
 from semioscope.preprocess import CropPlan, DepthPlanes, denoised
@@ -444,6 +444,32 @@ class TestTrouble:
         extract(plan)
         assert features_of(plan).num_frames.tolist() == [60]
 
+    @pytest.mark.parametrize("fps", [FPS, 24])
+    def test_slices_end_when_their_frames_do(self, folder, tmp_path, fps):
+        """Whatever the plan calls their length: a camera of 24 frames per second, and a gap of a second."""
+        times = np.arange(NUM_FRAMES) / fps
+        times[60:] += 1.0
+        write_video(tmp_path / "gap", infrared_frames(), times=times)
+        event = event_of(0, NUM_FRAMES + 2 * fps, fps=fps)
+        plan = plan_of(
+            cohort_of(tmp_path, path="gap.mkv", depth=None), tmp_path / "s", events=[event], crops=[]
+        )
+        extract(plan)
+        found = features_of(plan)
+        wanted = [(0, 60 / fps), (1 + 60 / fps, 1 + 120 / fps), (1 + 120 / fps, 1 + 130 / fps)]
+        assert np.stack([found.start_seconds, found.end_seconds], axis=1) == pytest.approx(
+            np.array(wanted), abs=2e-3
+        )
+
+    def test_no_slice_ends_behind_its_event(self, folder, tmp_path):
+        """The last frame begins inside the event and would last longer."""
+        view = EventView(recording_id="r", onset_seconds=0.0, offset_seconds=2.01)
+        event = Event(event_id="e", patient_id="p", y_true=0, views=(view,))
+        plan = plan_of(
+            cohort_of(folder), tmp_path, events=[event], plan=SlicePlan(slice_frames=61, stride=61)
+        )
+        assert plan.events[0].slices.end_seconds.tolist() == [2.01]
+
     def test_an_event_that_is_too_short(self, folder, tmp_path):
         plan = plan_of(cohort_of(folder), tmp_path, events=[event_of(0, 9)])
         assert extract(plan).num_computed == 0
@@ -473,6 +499,20 @@ class TestTrouble:
         report = extract(plan)
         assert features_of(plan).num_damaged_frames.tolist() == [0, 1, 0]
         assert report.num_damaged_clips == 1
+
+
+@given(
+    st.lists(st.floats(0.001, 3.0), max_size=30), st.floats(-5, 1000), st.integers(1, 12), st.integers(0, 10)
+)
+def test_frames_end_with_the_next_one_and_a_gap_belongs_to_none(distances, start, fps, gap_at):
+    shown = start + np.concatenate([[0.0], np.cumsum(distances)])
+    ends = frame_ends(shown)
+    assert len(ends) == len(shown)
+    assert np.all(ends >= shown)
+    assert np.all(ends[:-1] <= shown[1:])
+    even = np.arange(12) / fps
+    even[gap_at + 1 :] += 100.0
+    assert frame_ends(even) - even == pytest.approx(1 / fps)
 
 
 def test_stored_frames_of_an_interval(folder):

@@ -181,8 +181,8 @@ def test_without_band_power_only_the_energy_is_known(tiny: Tiny):
     counts = np.zeros(3, np.int32)
     features = EventFeatures(
         event_id=event.event_id, recording_id=event.views[0].recording_id, features=rows,
-        clip_index=np.arange(3), start_seconds=np.arange(3.0), num_missing_frames=counts,
-        num_held_frames=counts, num_damaged_frames=counts,
+        clip_index=np.arange(3), start_seconds=np.arange(3.0), end_seconds=np.arange(3.0) + 2,
+        num_missing_frames=counts, num_held_frames=counts, num_damaged_frames=counts,
     )  # fmt: skip
     key = (event.event_id, event.views[0].recording_id)
     _, seen = event_traits([event], {key: features})

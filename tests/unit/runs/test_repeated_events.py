@@ -36,6 +36,7 @@ def scored(fold: int, event_id: str, *rows: tuple[float, ...]) -> ViewScore:
         "clip": clip.tolist(),
         "prefix": (np.cumsum(clip, axis=0) / np.arange(1, len(rows) + 1)[:, None]).tolist(),
         "start_seconds": [1.0 + 2 * k for k in range(len(rows))],
+        "end_seconds": [min(3.0 + 2 * k, 4.5) for k in range(len(rows))],
     }
     return ViewScore(fold=fold, example=example, row=row)
 
@@ -121,7 +122,7 @@ def table(path):
 def test_predictions_have_a_row_per_slice_and_fold(tmp_path):
     views = [*TWICE, ONCE]
     events = event_scores(views, num_classes=2)
-    write_predictions(tmp_path / "p.tsv", views, events, classes=("FLE", "TLE"), slices=SLICES)
+    write_predictions(tmp_path / "p.tsv", views, events, classes=("FLE", "TLE"), with_slices=True)
     rows = table(tmp_path / "p.tsv")
     assert [row["level"] for row in rows] == ["clip"] * 6 + ["view"] * 3 + ["event"] * 2
     of_a = [row for row in rows if row["level"] == "clip" and row["event_id"] == "a"]
@@ -149,7 +150,7 @@ def test_segments_of_three_classes_show_the_class_that_the_event_got(tmp_path):
     ]
     events = event_scores(views, num_classes=3)
     assert shown_classes(events) == {"a": 1, "b": 2, "c": 0}
-    write_segments(tmp_path / "s.tsv", views, events, plan=SLICES)
+    write_segments(tmp_path / "s.tsv", views, events)
     rows = table(tmp_path / "s.tsv")
     assert [float(row["y_score_clip"]) for row in rows] == pytest.approx([0.5, 0.8, 0.3, 0.7, 0.5])
     assert [float(row["y_score_prefix"]) for row in rows] == pytest.approx([0.5, 0.65, 0.3, 0.5, 0.5])

@@ -11,7 +11,6 @@ from semioscope.core.records import Event, EventView
 from semioscope.evaluation import EventTraits, ExampleTable, ViewExample
 from semioscope.features import EventFeatures
 from semioscope.networks import FEATURE_NAMES
-from semioscope.plans import ClipPlan
 from semioscope.runs import finish
 from semioscope.runs.results import (
     Failure,
@@ -54,6 +53,7 @@ def row(event: str, view: str, score: float) -> dict[str, object]:
         "recording_id": f"{event}-{view}",
         "scores": pair,
         "start_seconds": [1.0, 3.0],
+        "end_seconds": [3.0, 5.0],
         "prefix": [[0.5, 0.5], pair],
         "clip": [pair, [0.25, 0.75]],
     }
@@ -74,6 +74,7 @@ def table() -> ExampleTable:
         num_valid_steps=np.ones(3, np.int64),
         start_frames=none.astype(np.int64),
         start_seconds=none,
+        end_seconds=none + 2,
     )
 
 
@@ -115,9 +116,8 @@ def test_an_unlabelled_view_has_no_class(tmp_path: Path) -> None:
 
 
 def test_segments_have_times_and_both_courses(tmp_path: Path) -> None:
-    plan = ClipPlan(fps=10, frames_per_clip=20, stride=2)
     views = collect(table(), RESULTS)
-    write_segments(tmp_path / "s.tsv", views, event_scores(views, num_classes=2), plan=plan)
+    write_segments(tmp_path / "s.tsv", views, event_scores(views, num_classes=2))
     rows = read(tmp_path / "s.tsv")
     assert len(rows) == 6
     assert [rows[1][key] for key in ("segment", "start_seconds", "end_seconds")] == ["1", "3.0", "5.0"]
@@ -192,6 +192,7 @@ def motion(event: str, view: str, values: list[float]) -> EventFeatures:
         features=features,
         clip_index=np.arange(len(values)),
         start_seconds=np.arange(len(values), dtype=float),
+        end_seconds=np.arange(len(values), dtype=float) + 2,
         num_missing_frames=counts,
         num_held_frames=counts,
         num_damaged_frames=counts,
