@@ -27,6 +27,7 @@ from semioscope.evaluation.fold import (
     run_fold,
     run_fold_group,
 )
+from semioscope.evaluation.fold_estimate import fold_estimate
 from semioscope.evaluation.levels import (
     LEVELS,
     level_of,
@@ -61,6 +62,7 @@ __all__ = [
     "chosen_settings",
     "clip_table_digest",
     "examples_digest",
+    "fold_estimate",
     "level_of",
     "read_clip_fold",
     "read_clip_table",

@@ -72,7 +72,14 @@ class FoldTask:
     brief: bool = False
 
     def unit(self) -> Unit:
-        """Return the unit of work of this fold."""
+        """Return the unit of work of this fold.
+
+        Raises:
+            ValueError: If the hash of the pre-training is not known, on which the result depends.
+        """
+        if self.aggregator.pretrained is not None and self.aggregator.pretrained_sha256 is None:
+            msg = "A fold needs the hash of its pre-training. Plan it with planned_pretraining."
+            raise ValueError(msg)
         content = {
             "examples": self.examples_digest,
             "fold": asdict(self.fold),

@@ -19,7 +19,7 @@ from semioscope.features import clip_seconds
 from semioscope.models import Aggregator, AggregatorConfig, describe
 from semioscope.models import load as load_aggregator
 from semioscope.networks import backbone_spec
-from semioscope.plans import ClipPlan, SegmentPlan, SlicePlan, StepPlan
+from semioscope.plans import ClipPlan, ExcerptStepPlan, SegmentPlan, SlicePlan, StepPlan
 from semioscope.preprocess import PictureConfig
 from semioscope.preprocess.gray_pictures import GrayPictureConfig
 from semioscope.recipes import BackboneConfig
@@ -79,7 +79,7 @@ class BundleFacts(Config):
     backbone: BackboneConfig
     backbone_weights_hash: str
     clips: ClipPlan | SlicePlan
-    segments: SegmentPlan | StepPlan
+    segments: SegmentPlan | StepPlan | ExcerptStepPlan
     aggregator: AggregatorConfig
     views: dict[str, ViewShape]
     """The views of a file by name: one, or the parts of a montage."""

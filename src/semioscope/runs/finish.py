@@ -236,7 +236,7 @@ def _write_bundle(
         backbone_weights_hash=_weights_hash(plan),
         clips=plan.clips,
         segments=plan.example_plan,
-        aggregator=final.aggregator,
+        aggregator=final.aggregator.without_place,
         views=_view_shapes(plan, table),
         epochs=describe_aggregator(final.weights)["facts"]["best_epoch"],
         trained_on={

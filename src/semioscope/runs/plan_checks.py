@@ -16,7 +16,16 @@ from semioscope.preprocess.crop_finding import CROP_METHODS
 from semioscope.recipes import PROTOCOLS, RunConfig
 from semioscope.runs.setting_checks import SETTING_CHECKS
 from semioscope.splits import REPEATING_RULES, RULES_WITHOUT_SELECTION, FoldPlan
-from semioscope.training import BEST_EPOCH, CLASS_WEIGHTS, LOSSES, OPTIMIZERS, TrainingConfig, space_of
+from semioscope.training import (
+    BEST_EPOCH,
+    CLASS_WEIGHTS,
+    LOSSES,
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+    TrainingConfig,
+    space_of,
+)
 
 
 def check_names(config: RunConfig) -> None:
@@ -58,6 +67,8 @@ def check_training_names(training: TrainingConfig, *, section: str = "training")
         ("loss", training.loss, LOSSES),
         ("best_epoch", training.best_epoch, BEST_EPOCH),
         ("class_weights", training.class_weights, CLASS_WEIGHTS),
+        ("schedule", training.schedule, SCHEDULES),
+        ("precision", training.precision, PRECISIONS),
     ]
     for key, name, allowed in chosen:
         if name not in allowed:
@@ -89,10 +100,18 @@ def check_together(config: RunConfig, *, in_study: bool) -> None:
             "search.num_trials=0, or run these settings by themselves."
         )
         raise ConfigError(msg)
-    if config.has_slices:
+    if config.has_slices or config.has_excerpts:
+        what = "Excerpts" if config.has_excerpts else "Slices"
         msg = (
-            f"Slices as examples do not go with {where}. Leave the lists of grid empty; single runs can be compared "
+            f"{what} as examples do not go with {where}. Leave the lists of grid empty; single runs can be compared "
             "afterwards (semioscope compare)."
+        )
+        raise ConfigError(msg)
+    if config.aggregator.pretrained is not None:
+        given = config.aggregator.pretrained
+        msg = (
+            f"A pre-training does not go with {where}, got aggregator.pretrained {given}. Leave the lists of grid "
+            "empty; single runs can be compared afterwards (semioscope compare)."
         )
         raise ConfigError(msg)
     if config.crops.method != NO_CROPS:

@@ -41,6 +41,7 @@ from semioscope.runs.setting_checks import (
     check_weights_file,
 )
 from semioscope.runs.short_views import check_whole_segments
+from semioscope.runs.transformer_plan import begun, transformer_notes
 from semioscope.runs.yardsticks import (
     YardstickGroup,
     motion_frames,
@@ -194,6 +195,8 @@ class RunPlan:
     def _told_examples(self) -> str:
         if self.config.has_slices:
             return "every slice an example"
+        if self.config.has_excerpts:
+            return f"every frame seen, in excerpts of {self.config.examples.excerpt_frames}"
         segments = self.config.segments
         return f"{counted(segments.num_segments, 'segment')}, gamma {segments.gamma:g}"
 
@@ -223,6 +226,7 @@ def plan_run(
     """
     check_names(config)
     check_together(config, in_study=in_study)
+    config = begun(config, num_features=backbone_spec(config.backbone.name).num_features)
     cohort = read_cohort(cohort_folder)
     check_weights_file(config, cohort)
     selection = events_of(
@@ -267,6 +271,7 @@ def plan_run(
             "Events of the class of parts were cut to their length, so duration alone would know them: it is no "
             "yardstick here."
         )
+    notes += transformer_notes(config)
     if config.backbone.weights == "random" and spec.weights is not None:
         notes.append("The backbone has random weights: its features mean nothing; for trials only.")
     return RunPlan(
@@ -307,6 +312,8 @@ def _told_clips(clips: ClipPlan | SlicePlan) -> str:
     if isinstance(clips, SlicePlan):
         ends = "leftovers too" if clips.leftovers else "no leftovers"
         return f"slices of {clips.slice_frames} stored frames, one every {clips.stride}, {ends}"
+    if clips.frames_per_clip == clips.stride == 1:
+        return f"single frames at {clips.fps:g} fps"
     return f"clips of {clips.frames_per_clip} frames at {clips.fps:g} fps, one every {clips.stride} frames"
 
 

@@ -15,6 +15,7 @@ from semioscope.evaluation import (
     FoldTask,
     build_examples,
     examples_digest,
+    fold_estimate,
     read_examples,
     run_fold,
     write_examples,
@@ -91,6 +92,11 @@ def _perform(
         progress=progress, failures=failures,
     )  # fmt: skip
     tasks = search.tasks
+    left = [task for task in tasks if not ledger.is_done(task.unit())]
+    if left and config.has_excerpts:
+        told = fold_estimate(left, workers=workers)
+        progress.message(f"{told}.")
+        log_event(folder, "folds", estimate=told)
     stage = run_stage(
         "folds", run_fold, [task.unit() for task in tasks], ledger=ledger, executor=fold_runner,
         progress=progress, unit_name="folds",
@@ -177,6 +183,7 @@ def _fold_tasks(plan: RunPlan, folder: RunFolder) -> list[FoldTask]:
 def _task(plan: RunPlan, folder: RunFolder, fold: Fold, content: str, *, epochs: int | None) -> FoldTask:
     config = plan.config
     name = "final" if fold.index == FINAL else f"fold-{fold.index}"
+    kept = config.keep_fold_models or fold.index == FINAL
     return FoldTask(
         folder=folder.units,
         examples_digest=content,
@@ -188,7 +195,7 @@ def _task(plan: RunPlan, folder: RunFolder, fold: Fold, content: str, *, epochs:
         training=config.training,
         epochs=epochs,
         seed=config.seed,
-        weights=folder.models / f"{name}.safetensors",
+        weights=folder.models / f"{name}.safetensors" if kept else None,
         result=folder.units / f"{name}.json",
     )
 

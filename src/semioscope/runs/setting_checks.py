@@ -16,6 +16,7 @@ from semioscope.networks.checkpoints import is_checkpoint
 from semioscope.preprocess import NO_CROPS
 from semioscope.preprocess.crop_finding import CROP_METHODS
 from semioscope.recipes import RunConfig
+from semioscope.runs.transformer_plan import check_transformer
 from semioscope.splits import RULES_WITHOUT_SELECTION, FoldPlan, fold_events, inner_split
 from semioscope.training import LOSSES
 
@@ -67,6 +68,32 @@ def check_slices(config: RunConfig) -> None:
         raise ConfigError(msg)
 
 
+def check_excerpts(config: RunConfig) -> None:
+    """Refuse excerpts whose clips are not frames, or whose masked positions the aggregator would take for real.
+
+    Raises:
+        ConfigError: With what to change.
+    """
+    if not config.has_excerpts:
+        return
+    spec = backbone_spec(config.backbone.name)
+    frames = max(config.clips.frames_per_clip or spec.frames_per_clip, spec.min_frames)
+    if spec.kind != "none" and frames != 1:
+        msg = (
+            f"An excerpt shows single frames, but clips of {spec.name} have {frames}. Use a network for single "
+            "frames (--backbone resnet152) with --set clips.frames_per_clip=1."
+        )
+        raise ConfigError(msg)
+    if not _leaves_out_masked_steps(config, spec):
+        able = [name for name in AGGREGATORS if _leaves_out_masked_steps(config, spec, name)]
+        msg = (
+            "The last excerpt of a seizure is short, and what it lacks is masked: that needs an aggregator that "
+            f"leaves out masked steps ({join_words(able, 'or')}), got aggregator.name {config.aggregator.name}. Use "
+            "one of these."
+        )
+        raise ConfigError(msg)
+
+
 def _leaves_out_masked_steps(config: RunConfig, spec: BackboneSpec, name: str = "") -> bool:
     build = AGGREGATORS[name or config.aggregator.name]
     with torch.device("meta"):
@@ -94,6 +121,8 @@ def check_clearing(config: RunConfig) -> None:
 SETTING_CHECKS: dict[str, Callable[[RunConfig], None]] = {
     "losses": check_losses,
     "slices": check_slices,
+    "excerpts": check_excerpts,
+    "transformer": check_transformer,
     "clearing": check_clearing,
 }
 """What settings say by themselves, without a cohort; each is given settings whose names all exist."""

@@ -41,6 +41,7 @@ from semioscope.training.search_time import estimate_seconds, measured_epoch_sec
 from semioscope.training.selection import BEST_EPOCH
 from semioscope.training.sequences import SequenceSet, clip_set, sequence_set, step_set
 from semioscope.training.settings import OPTIMIZERS, SCHEDULES, TrainingConfig, training_device
+from semioscope.training.step_time import measured_step_seconds
 from semioscope.training.threads import single_thread
 
 __all__ = [
@@ -83,6 +84,7 @@ __all__ = [
     "load_encoder",
     "mean_feature_loss",
     "measured_epoch_seconds",
+    "measured_step_seconds",
     "middle_positions",
     "planned_pretraining",
     "predict_representations",
