@@ -28,6 +28,7 @@ from semioscope.preprocess.crop_boxes import BoxMaker, box_after_depth, box_crop
 from semioscope.preprocess.crop_frames import EventFrame, EventFrames, open_event, shown, spread_places
 from semioscope.preprocess.crops import CropPlan
 from semioscope.preprocess.depth_crop import MOST_MISSING, DepthCropPlan, plan_depth_crop
+from semioscope.preprocess.depth_lack import lack_of_depth
 from semioscope.preprocess.depth_noise import denoised
 from semioscope.preprocess.depth_quality import CropCheck, check_crop
 from semioscope.video import GreyWindow
@@ -158,7 +159,7 @@ def find_depth_crop(frames: EventFrames, *, check: bool = True) -> tuple[FirstFr
     if first.frame is None or first.frame.depth is None or first.frame.picture is None:
         return first, None
     plan = plan_depth_crop(denoised(first.frame.depth))
-    doubts = [first.reason, plan.reason]
+    doubts = [first.reason, lack_of_depth(frames.depth_name, frames.has_depth), plan.reason]
     if check and plan.planes is not None:
         said = check_crop(first.frame.depth, first.frame.picture, plan, _later_depth(frames))
         doubts += _doubts(said, plan)
@@ -208,7 +209,7 @@ def _plan(
     method = crop_method(choice.method)
     if method.box is not None and not method.needs_detector:
         return method.box(event_id, recording, None, None)
-    with open_event(cohort, recording, view.interval) as frames:
+    with open_event(cohort, recording, view.interval, with_depth=method.uses_depth) as frames:
         if method.uses_depth:
             first, found = find_depth_crop(frames, check=choice.check)
         else:

@@ -73,6 +73,11 @@ class EventFrames:
         return len(self.times_seconds)
 
     @property
+    def depth_name(self) -> str:
+        """Name of the depth recording; empty without depth."""
+        return self.source.depth.path.name if isinstance(self.source, PairedStreams) else ""
+
+    @property
     def has_depth(self) -> Bool[np.ndarray, " num_frames"]:
         """Which frames have a depth frame of their own, as far as the times tell."""
         if not isinstance(self.source, PairedStreams):

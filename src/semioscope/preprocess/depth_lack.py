@@ -27,8 +27,8 @@ def lack_of_depth(
     num_frames, num_without = len(has_depth), int(np.count_nonzero(~has_depth))
     if num_without > MOST_LACKING * num_frames:
         return (
-            f"{depth_name} must give depth for most frames, but {num_without} of {num_frames} have none within half a "
-            "frame. Check depth_offset_seconds, the length and the frame rate of the depth."
+            f"{depth_name} must give depth for most frames, but {num_without} of {num_frames} have none within half "
+            "a frame. Check depth_offset_seconds, the length and the frame rate of the depth."
         )
     if is_whole is None:
         slices = slices_of(num_frames, SlicePlan())
@@ -38,7 +38,7 @@ def lack_of_depth(
     if num_lost > MOST_LACKING * num_slices:
         return (
             f"{depth_name} must give depth for all frames of most slices, but {num_without} of {num_frames} frames "
-            f"have none within half a frame, and {num_lost} of {num_slices} slices hold such a frame. Export the depth "
-            "again with the frame rate of the infrared, and whole."
+            f"have none within half a frame, and {num_lost} of {num_slices} slices hold such a frame. Export the "
+            "depth again with the frame rate of the infrared, and whole."
         )
     return ""

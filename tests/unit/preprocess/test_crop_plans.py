@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from depth_cohort import HEIGHT, OFFSET, ONSET, WIDTH, tiny_depth_cohort
+from depth_cohort import FPS, HEIGHT, OFFSET, ONSET, WIDTH, tiny_depth_cohort
+from gray16 import write_array
 
 from semioscope.cohort import TASKS, events_of
 from semioscope.core.errors import CohortError, ConfigError
@@ -21,6 +22,7 @@ from semioscope.preprocess.crop_finding import CROP_METHODS, crop_method, find_d
 from semioscope.preprocess.crop_frames import open_event
 from semioscope.preprocess.crop_plans import make_crop_plans
 from semioscope.preprocess.depth_noise import denoised
+from semioscope.video import VideoWriter, open_gray16
 
 BOX = Region(x=0.25, y=0.25, width=0.5, height=0.5)
 
@@ -186,7 +188,10 @@ def test_a_frame_without_depth_is_passed_over_and_flagged(shared, tmp_path):
     assert first.frame.index == 2
     assert plan.status == "flagged"
     assert plan.reason == (
-        "The event's first frame does not have both infrared and depth; the plan was made on the one 0.20 s later."
+        "The event's first frame does not have both infrared and depth; the plan was made on the one 0.20 s later. "
+        "e1-depth.mkv must give depth for all frames of most slices, but 2 of 16 frames have none within half a frame"
+        ", and 1 of 1 slices hold such a frame. Export the depth again with the frame rate of the infrared, and "
+        "whole."
     )
     late = replace(shared, folder=tmp_path, recordings={"e1": replace(recording, depth_offset_seconds=1.6)})
     (tmp_path / "videos").symlink_to(shared.folder / "videos")
@@ -194,6 +199,45 @@ def test_a_frame_without_depth_is_passed_over_and_flagged(shared, tmp_path):
     (plan,) = make_crop_plans(late, [event], method="depth").plans
     assert (plan.status, plan.planes, plan.box) == ("flagged", None, None)
     assert plan.depth_reason == "No frame in the first second of the event has both infrared and depth."
+
+
+@pytest.mark.parametrize(
+    ("keep", "said"),
+    [
+        (2, "8 of 16 frames have none within half a frame, and 1 of 1 slices hold such a frame"),
+        (3, "10 of 16 have none within half a frame"),
+    ],
+)
+def test_depth_of_a_lower_rate_flags_the_plan(cohort, keep, said):
+    with open_gray16(cohort.folder / "videos" / "e1-depth.mkv") as reader:
+        places = np.arange(1, reader.num_frames, keep)
+        depth, times = reader.read(places), reader.times_seconds[places] - reader.times_seconds[1]
+    write_array(cohort.folder / "slow", depth, times=times)
+    slow = replace(cohort.recordings["e1"], depth_path="slow.npy", depth_offset_seconds=1 / FPS)
+    own = replace(cohort, recordings={**cohort.recordings, "e1": slow})
+    (plan,) = plan_all(own, names=["e1"], method="depth").plans
+    assert plan.status == "flagged"
+    assert plan.planes is not None
+    assert plan.accepted_planes is None
+    assert said in plan.depth_doubt
+
+
+def test_a_cropper_without_depth_takes_infrared_of_8_bits(cohort, boxes):
+    with VideoWriter(cohort.folder / "eight.mkv", width=WIDTH, height=HEIGHT, fps=FPS) as writer:
+        for number in range(21):
+            writer.write(np.full((HEIGHT, WIDTH, 3), 100 + number, np.uint8))
+    eight = replace(cohort.recordings["e1"], path="eight.mkv")
+    own = replace(cohort, recordings={**cohort.recordings, "e1": eight})
+    detector = Seeing()
+    done = plan_all(own, method="box", detector=detector)
+    assert (done.failures, [plan.box for plan in done.plans]) == ((), [BOX] * 3)
+    assert all(picture.dtype == np.uint8 for picture in detector.pictures)
+    for method in ("depth", "depth_box"):
+        (failure,) = plan_all(own, names=["e1"], method=method, detector=Seeing()).failures
+        assert failure.message.startswith(
+            "Infrared: eight.mkv must hold 16-bit gray pictures (gray16le), got 8-bit colour (yuv420p)."
+        )
+        assert failure.message.endswith("without depth: the cropper box needs none.")
 
 
 def test_the_quality_check_flags_and_moves_no_plane(cohort, monkeypatch):
