@@ -7,6 +7,9 @@ import numpy as np
 from semioscope.core.records import Region
 from semioscope.preprocess.box_track import BoxTrack, regions_of
 
+FOLLOWED = "track"
+"""In place of a key of ``CROP_METHODS``: pictures follow the patient, whom a detector looks for along the event."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovingRegion:

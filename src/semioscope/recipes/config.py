@@ -12,6 +12,7 @@ from semioscope.plans.parts import PART_SECONDS
 from semioscope.preprocess import NO_CROPS, PictureConfig
 from semioscope.preprocess.frame_pictures import FramePictureConfig
 from semioscope.preprocess.gray_pictures import GrayPictureConfig
+from semioscope.preprocess.track_finding import TrackConfig
 from semioscope.splits import FoldConfig, SelectionConfig
 from semioscope.training import ExamplePlan, SearchConfig, TrainingConfig
 
@@ -66,13 +67,18 @@ class CropsConfig(Config):
     """Which part of the picture an event is seen in. What stands in crops.tsv is used, the rest is planned."""
 
     method: str = NO_CROPS
-    """none, or an entry of semioscope.preprocess.CROP_METHODS, such as box or depth_box."""
+    """none, an entry of semioscope.preprocess.CROP_METHODS, such as box or depth_box, or track: the box follows the
+    patient along the event."""
     detector: str = "maskrcnn"
-    """Finds bed and person, where the method needs it."""
+    """Finds bed and person, where the method needs it; for track the patient."""
     weights: str = "pretrained"
-    """Of the detector: pretrained, random (for trials only) or a file."""
+    """Of the detector: pretrained, random (for trials only), a file, or a folder of semioscope detector train."""
     check: bool = True
     """Flag depth crops that seem to cut the patient."""
+    track: TrackConfig = TrackConfig()
+    """How the patient is looked for along an event, where the method is track."""
+    boxes: Literal["interpolated", "median"] = "interpolated"
+    """The box at a time, where the method is track: between two looks, or the median of the event."""
 
 
 class ExamplesConfig(Config):

@@ -1,12 +1,13 @@
 """The crops of a run: what stands in ``crops.tsv`` is used, what is missing there is planned first."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from semioscope.core.progress import Progress
 from semioscope.preprocess import NO_CROPS, CropPlan, crop_method
 from semioscope.preprocess.crop_plans import CropPlanning, ensure_crops
+from semioscope.preprocess.moving_region import MovingRegion
 from semioscope.recipes import CropsConfig
 from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import Failure
@@ -21,11 +22,13 @@ class RunCrops:
             used.
         facts: What the report says of them; empty where the run has no crops.
         notes: Sentences about them for the report; the same however often the run is taken up.
+        moving: By event and recording, the part of the picture that follows the patient, where a detector did.
     """
 
     plans: tuple[CropPlan, ...]
     facts: dict[str, Any]
     notes: tuple[str, ...] = ()
+    moving: Mapping[tuple[str, str], MovingRegion] = field(default_factory=dict)
 
     @property
     def not_accepted(self) -> frozenset[tuple[str, str]]:

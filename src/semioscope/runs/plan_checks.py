@@ -13,6 +13,7 @@ from semioscope.networks.detectors import DETECTORS
 from semioscope.plans import ClipPlan
 from semioscope.preprocess import NO_CROPS
 from semioscope.preprocess.crop_finding import CROP_METHODS
+from semioscope.preprocess.moving_region import FOLLOWED
 from semioscope.recipes import PROTOCOLS, RunConfig
 from semioscope.runs.setting_checks import SETTING_CHECKS
 from semioscope.splits import REPEATING_RULES, RULES_WITHOUT_SELECTION, FoldPlan
@@ -39,7 +40,7 @@ def check_names(config: RunConfig) -> None:
         ("protocol", config.protocol, PROTOCOLS),
         ("aggregator.name", config.aggregator.name, AGGREGATORS),
         *(("baselines", name, BASELINES) for name in config.baselines),
-        ("crops.method", config.crops.method, {NO_CROPS: None, **CROP_METHODS}),
+        ("crops.method", config.crops.method, {NO_CROPS: None, FOLLOWED: None, **CROP_METHODS}),
         ("crops.detector", config.crops.detector, DETECTORS),
     ]
     for key, name, allowed in chosen:

@@ -1,6 +1,6 @@
 """What a run will do: which events, which folds, which clips. Nothing is computed and nothing is written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,10 @@ from semioscope.features import (
 )
 from semioscope.networks import BackboneSpec, backbone_spec
 from semioscope.plans import ClipPlan, SlicePlan, clips_in
-from semioscope.preprocess import CropPlan
+from semioscope.preprocess import NO_CROPS, CropPlan
+from semioscope.preprocess.crop_check import run_warnings
 from semioscope.preprocess.gray_pictures import GrayPictureConfig
+from semioscope.preprocess.moving_region import FOLLOWED, MovingRegion
 from semioscope.recipes import RunConfig
 from semioscope.runs.plan_checks import (
     check_events,
@@ -39,6 +41,7 @@ from semioscope.runs.setting_checks import (
     check_clip_labels,
     check_search,
     check_weights_file,
+    empty_class_notes,
 )
 from semioscope.runs.short_views import check_whole_segments
 from semioscope.runs.transformer_plan import begun, transformer_notes
@@ -77,6 +80,7 @@ class RunPlan:
         yardstick_groups: Views by frame rate for the motion yardsticks; empty when no baseline needs them.
         store: Where features are kept.
         notes: Sentences for the report.
+        warnings: What a person may want to mend first, as sentences; a run goes on with it.
     """
 
     config: RunConfig
@@ -89,6 +93,7 @@ class RunPlan:
     yardstick_groups: tuple[YardstickGroup, ...]
     store: FeatureStore
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -138,12 +143,19 @@ class RunPlan:
     def _was_cut(self, baseline: str) -> bool:
         return self.config.task.parts_class is not None and BASELINES[baseline].trait == "duration_seconds"
 
-    def extraction(self, *, choose: ChooseClips = clips_in, crops: Sequence[CropPlan] = ()) -> ExtractionPlan:
+    def extraction(
+        self,
+        *,
+        choose: ChooseClips = clips_in,
+        crops: Sequence[CropPlan] = (),
+        moving: Mapping[tuple[str, str], MovingRegion] | None = None,
+    ) -> ExtractionPlan:
         """Return the plan of the features; opens the videos for their fingerprints.
 
         Args:
             choose: Which clips of an event are wanted.
             crops: Which part of the picture events are seen in; only accepted ones are used.
+            moving: By event and recording, a part of the picture that follows the patient.
 
         Raises:
             WeightsError: If the weights of the backbone are absent or damaged.
@@ -156,6 +168,7 @@ class RunPlan:
             store=self.store,
             picture=self.config.picture,
             crops=crops,
+            moving=moving,
             choose=choose,
         )
 
@@ -190,6 +203,7 @@ class RunPlan:
         ]
         lines += [f"Left out: {count} ({reason})." for reason, count in self.selection.reasons.items()]
         lines += [f"Note: {note}" for note in self.notes]
+        lines += [f"Warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
     def _told_examples(self) -> str:
@@ -221,7 +235,7 @@ def plan_run(
     Raises:
         ConfigError: If a setting names what does not exist or does not go with another, the folds cannot be made, or
             a view is too short for its segments where that is an error.
-        CohortError: If the tables break a rule, or a class has no event.
+        CohortError: If the tables break a rule (crops.tsv too, where it is used), or a class has no event.
         LeakageError: If the folds let a patient cross under a rule that forbids it.
     """
     check_names(config)
@@ -285,7 +299,17 @@ def plan_run(
         yardstick_groups=groups,
         store=default_store(cohort_folder, store=store),
         notes=tuple(notes),
+        warnings=(
+            *(empty_class_notes(folds, selection) if config.has_slices else ()),
+            *_crop_warnings(config, cohort, selection),
+        ),
     )
+
+
+def _crop_warnings(config: RunConfig, cohort: Cohort, selection: EventSelection) -> tuple[str, ...]:
+    if config.crops.method in (NO_CROPS, FOLLOWED):
+        return ()
+    return run_warnings(cohort, selection.events, config.crops.method)
 
 
 def needs_video(baseline: str) -> bool:

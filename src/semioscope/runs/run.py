@@ -22,6 +22,7 @@ from semioscope.evaluation import (
 )
 from semioscope.execution import Ledger, make_executor, run_stage
 from semioscope.features import EventFeatures, ExtractionPlan
+from semioscope.preprocess.moving_region import FOLLOWED
 from semioscope.runs.crops import crop_stage
 from semioscope.runs.finish import RunOutcome, finish_run
 from semioscope.runs.folder import RunFolder, log_event, open_run, working_in
@@ -29,6 +30,7 @@ from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import Failure, told_once
 from semioscope.runs.search import search_stage
 from semioscope.runs.stored import StoredFeatures, extract_stage
+from semioscope.runs.tracks import track_stage
 from semioscope.runs.yardsticks import yardstick_features
 from semioscope.splits import PATIENT_RULES, Fold, write_folds
 
@@ -75,8 +77,11 @@ def _perform(
     runner = make_executor(executor, workers=workers)
     failures: list[Failure] = []
 
-    crops = crop_stage(plan, workers=workers, progress=progress, failures=failures)
-    extraction = plan.extraction(crops=crops.plans)
+    if config.crops.method == FOLLOWED:
+        crops = track_stage(plan, progress=progress, failures=failures)
+    else:
+        crops = crop_stage(plan, workers=workers, progress=progress, failures=failures)
+    extraction = plan.extraction(crops=crops.plans, moving=crops.moving)
     refuse_shared_pictures(plan, extraction)
     extract_stage(extraction, runner, progress, "features", failures)
     yardsticks = plan.yardsticks()

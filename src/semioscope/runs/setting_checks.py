@@ -13,8 +13,8 @@ from semioscope.models import AGGREGATORS
 from semioscope.models.steps import StepAggregator
 from semioscope.networks import BackboneSpec, backbone_spec
 from semioscope.networks.checkpoints import is_checkpoint
-from semioscope.preprocess import NO_CROPS
 from semioscope.preprocess.crop_finding import CROP_METHODS
+from semioscope.preprocess.moving_region import FOLLOWED
 from semioscope.recipes import RunConfig
 from semioscope.runs.transformer_plan import check_transformer
 from semioscope.splits import RULES_WITHOUT_SELECTION, FoldPlan, fold_events, inner_split
@@ -109,7 +109,7 @@ def check_clearing(config: RunConfig) -> None:
     method = config.crops.method
     if config.pictures != "gray" or not config.gray.depth_crop:
         return
-    if method == NO_CROPS or not CROP_METHODS[method].uses_depth:
+    if method not in CROP_METHODS or not CROP_METHODS[method].uses_depth:
         able = join_words([name for name, entry in CROP_METHODS.items() if entry.uses_depth], "or")
         msg = (
             "gray.depth_crop clears what lies outside of the depth planes of an event, so crops.method must be one "
@@ -118,8 +118,23 @@ def check_clearing(config: RunConfig) -> None:
         raise ConfigError(msg)
 
 
+def check_followed(config: RunConfig) -> None:
+    """Refuse a patient who is followed where pictures or examples do not allow it.
+
+    Raises:
+        ConfigError: With what to change.
+    """
+    if config.crops.method == FOLLOWED and config.pictures != "frame":
+        msg = (
+            f"crops.method {FOLLOWED} follows the patient frame by frame, so pictures must be frame, got "
+            f"{config.pictures}. Use crops.method box, or a recipe whose pictures are frames."
+        )
+        raise ConfigError(msg)
+
+
 SETTING_CHECKS: dict[str, Callable[[RunConfig], None]] = {
     "losses": check_losses,
+    "followed": check_followed,
     "slices": check_slices,
     "excerpts": check_excerpts,
     "transformer": check_transformer,
