@@ -65,6 +65,10 @@ def command(
         backbone=choice,
         store=default_store(cohort, store=store),
     )
+    for reason, count in selection.reasons.items():
+        say(f"Left out: {count} ({reason}).")
+    for warning in selection.warnings:
+        say(f"Note: {warning}")
     print(plan.describe())
     if plan_only:
         for failure in plan.failures:

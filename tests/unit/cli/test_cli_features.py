@@ -40,6 +40,24 @@ def test_extract_plans_computes_and_skips(cohort, tmp_path):
     assert "0 computed" in extract(cohort, "--store", store).out
 
 
+def test_extract_tells_what_is_wrong_with_the_events_and_who_was_left_out(cohort, tmp_path):
+    table = cohort / "seizures.tsv"
+    heads, *rows = [line.split("\t") for line in table.read_text().splitlines()]
+    for row in rows:
+        cells = dict(zip(heads, row, strict=True))
+        middle = (float(cells["onset"]) + float(cells["offset"])) / 2
+        row[heads.index("seizure_type")], row[heads.index("clonic_onset")] = "FOS", f"{middle:.2f}"
+    table.write_text("".join("\t".join(row) + "\n" for row in [heads, *rows]))
+    shown = extract(cohort, "--store", tmp_path / "store", "--plan")
+    assert shown.exit_code == 0, shown.text
+    [note] = [line for line in shown.out.splitlines() if line.startswith("Note: ")]
+    assert "seizures.tsv row 2" in note
+    assert "clonic_onset" in note
+    assert "Left out" not in shown.out
+    shown = extract(cohort, "--store", tmp_path / "store", "--plan", "--min-duration-seconds", "1000")
+    assert "Left out: 1 (shorter than 1000 s)." in shown.out.splitlines()
+
+
 def test_extract_speaks_json(cohort, tmp_path):
     shown = call(
         "extract",
