@@ -109,7 +109,7 @@ def read_recorded(path: Path) -> RecordedDetector:
                 try:
                     detection = _detection(item)
                 except (KeyError, TypeError, ValueError) as err:
-                    said = f"{err} is missing" if isinstance(err, KeyError) else str(err)
+                    said = f"{err} is missing" if isinstance(err, KeyError) else str(err).rstrip(".")
                     problems.append(f"{where}, detection {number}: {said}")
                     continue
                 if detection is None:
@@ -163,5 +163,12 @@ def _detection(item: Any) -> Detection | None:
     if not isinstance(box, list) or len(box) != 4:
         msg = f"box must be left, top, right and bottom in fractions of the picture, got {box!r}"
         raise ValueError(msg)
-    left, top, right, bottom = (float(edge) for edge in box)
-    return clipped_detection(str(item["label"]), float(item["score"]), (left, top, right, bottom))
+    left, top, right, bottom = (_number("an edge of box", edge) for edge in box)
+    return clipped_detection(str(item["label"]), _number("score", item["score"]), (left, top, right, bottom))
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        msg = f"{name} must be a number, got {value!r}"
+        raise TypeError(msg)
+    return float(value)

@@ -143,6 +143,16 @@ def test_every_faulty_recorded_entry_is_named(tmp_path):
         "and 1 more",
     ):
         assert text in str(caught.value)
+    assert ".;" not in str(caught.value)
+    one = {"schema_version": 1, "detections": {"e1": {"r1": [good | {"box": [1, 0, 0, 1]}]}}}
+    path.write_text(json.dumps(one))
+    with pytest.raises(CohortError, match=r"top < bottom, got 1 0 0 1\. Correct the entries\.$"):
+        read_recorded(path)
+    for wrong in ({"score": "high"}, {"box": [0, 0, 1, None]}, {"score": True}):
+        one["detections"]["e1"]["r1"] = [good | wrong]
+        path.write_text(json.dumps(one))
+        with pytest.raises(CohortError, match=r"detection 1: (score|an edge of box) must be a number, got "):
+            read_recorded(path)
     for content in ("{", "[]", "{}", '{"schema_version": "1", "detections": {}}'):
         path.write_text(content)
         with pytest.raises(CohortError, match=r"seen\.json"):
