@@ -175,3 +175,33 @@ def told_by_first(group, how):
     total = torch.tensor([float(group.rank)])
     group.add_up(total)
     return {"rank": found["rank"], "sum": int(found["large"].sum()), "again": again, "total": float(total)}
+
+
+def trained_together(group, out):
+    """Train in a folder, as the command does once the features are there."""
+    from semioscope.core.progress import QuietProgress
+    from semioscope.recipes import make_pretraining_config
+    from semioscope.runs.pretraining import PretrainingReady, train_in
+
+    config = make_pretraining_config("hou-2022-small").model_copy(
+        update={
+            "transformer": tiny_transformer(),
+            "training": tiny_training(device="cpu"),
+            "corruption": CORRUPTION,
+            "seed": 1,
+        }
+    )
+    ready = group.from_first(
+        lambda: PretrainingReady(
+            config=config,
+            source=tiny_excerpts(),
+            trivial_loss={},
+            checkpoint_every=2,
+            num_failures=0,
+            facts={},
+        ),
+        name="ready",
+    )
+    told = []
+    outcome = train_in(Path(out), ready, group=group, progress=QuietProgress(), report=told.append)
+    return {"loss": outcome.curve["loss"], "reported": len(told)}

@@ -70,6 +70,8 @@ LIBRARIES = (
     "semioscope.cli.app", "semioscope.report", "semioscope.runs", "semioscope.synthetic",
 )  # fmt: skip
 """What the jobs need; loaded once."""
+FURTHER = {"pretrain": ("torch._dynamo", "semioscope.runs.pretraining")}
+"""What some commands need besides."""
 
 
 def _do(job: dict[str, Any]) -> int:
@@ -120,10 +122,10 @@ def _forked(job: dict[str, Any], told: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    for library in LIBRARIES:
+    wanted = json.loads(Path(sys.argv[1]).read_text())
+    commands = {job["arguments"][0] for job in wanted if "arguments" in job}
+    for library in (*LIBRARIES, *(name for command in commands for name in FURTHER.get(command, ()))):
         importlib.import_module(library)
     with tempfile.TemporaryDirectory() as place:
-        answers = [
-            _forked(job, Path(place) / "told.txt") for job in json.loads(Path(sys.argv[1]).read_text())
-        ]
+        answers = [_forked(job, Path(place) / "told.txt") for job in wanted]
     print(json.dumps(answers))

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from semioscope.core.errors import StoreError
 from semioscope.core.files import read_json, write_text
+from semioscope.core.progress import format_seconds
 from semioscope.report.inputs import as_float, as_list, as_mapping, read_rows
 from semioscope.report.pretraining_figures import TRIVIAL_TITLES, loss_figure
 from semioscope.report.rendering import render
@@ -92,8 +93,8 @@ def _answer(
     headline = "Pre-training is done" if done else f"{count(len(loss))} of {plural(num_steps, 'step')} taken"
     excerpts = as_mapping(curve.get("excerpts"))
     lead = (
-        f"A Transformer saw {plural(curve.get('num_excerpts'), 'spoilt excerpt')} of video without labels, and "
-        "learnt to give the original features back."
+        f"A Transformer sees {plural(curve.get('num_excerpts'), 'spoilt excerpt')} of video without labels, and is "
+        "trained to give the original features back."
     )
     if math.isfinite(as_float(excerpts.get("by_night"))):
         lead += f" Of {count(excerpts.get('planned'))} chosen ones {count(excerpts.get('by_night'))} are by night."
@@ -114,7 +115,7 @@ def _answer(
         verdict = (
             "worse",
             "It has learnt nothing so far",
-            f"{_compared(last, known)} Try a smaller step size, a warm-up or shortened gradients.",
+            f"{_compared(last, known)} More epochs, a smaller step size, a warm-up or shortened gradients may help.",
         )
     kind, title, text = verdict
     return {"headline": headline, "lead": lead, "verdict": kind, "verdict_title": title, "verdict_text": text}
@@ -132,7 +133,7 @@ def _compared(last: float, known: Mapping[str, float]) -> str:
 
 def _tiles(curve: Mapping[str, Any], loss: list[float]) -> list[dict[str, str]]:
     recordings, excerpts = as_mapping(curve.get("recordings")), as_mapping(curve.get("excerpts"))
-    run = as_mapping(curve.get("run"))
+    run, trained = as_mapping(curve.get("run")), as_float(curve.get("num_parameters"))
     return [
         {
             "label": "Steps",
@@ -146,12 +147,12 @@ def _tiles(curve: Mapping[str, Any], loss: list[float]) -> list[dict[str, str]]:
         },
         {
             "label": "Video",
-            "value": f"{number(recordings.get('hours'), 1)}\xa0h",
+            "value": format_seconds(3600 * as_float(recordings.get("hours"))),
             "note": plural(recordings.get("used"), "recording"),
         },
         {
             "label": "Trained numbers",
-            "value": f"{number(as_float(curve.get('num_parameters')) / 1e6, 1)}\xa0M",
+            "value": f"{number(trained / 1e6, 1)}\xa0M" if trained >= 1e6 else count(trained),
             "note": f"on {run.get('device', '?')}, {plural(run.get('processes'), 'process', 'processes')}",
         },
     ]

@@ -37,7 +37,7 @@ class PretrainingEstimate:
             told.append(f"The features take about {format_seconds(self.feature_seconds)} in one process.")
         if self.num_steps:
             told.append(
-                f"The {counted(self.num_steps, 'step')} take about "
+                f"{counted(self.num_steps, 'step takes', 'steps take')} about "
                 f"{format_seconds(self.num_steps * self.step_seconds)} ({self.step_seconds:.2g} s each)."
             )
         return " ".join(told)
