@@ -245,7 +245,7 @@ def told(report: "DetectorReport") -> list[str]:
             f"Something was found in {quality.num_false} of {counted(quality.num_without, 'picture')} without a "
             "patient."
         )
-    lines.append(f"Published: {PUBLISHED.mean_iou} ({PUBLISHED.paper}; of {PUBLISHED.measured_on}).")
+    lines.append(f"Published: {PUBLISHED.mean_iou}, {PUBLISHED.paper}, of {PUBLISHED.measured_on}.")
     lines += [f"Start: {report.started}"]
     if plan.rule == "paper":
         lines.append(
@@ -253,7 +253,7 @@ def told(report: "DetectorReport") -> list[str]:
             "patient measures on patients held out."
         )
     if plan.start == "random":
-        lines.append("The detectors started at random: published weights need fewer pictures and find more.")
+        lines.append("The detectors started at random: for trials. Start from published weights for results.")
     if plan.is_synthetic:
         lines.append("Synthetic pictures: these figures mean nothing clinically.")
     return lines
