@@ -25,7 +25,8 @@ def hou_2022() -> RunConfig:
     by one over their number of videos, AdamW with a step size of 0.005 that falls linearly, weight decay 1e-4, 50
     epochs of batches of 16, one patient left out at a time. Not told there: videos are cut into consecutive excerpts
     of 256 frames at a place that is drawn anew in every epoch, and a batch counts excerpts. Differs: without a
-    checkpoint it begins with random weights. Weights of the folds are not kept.
+    checkpoint it begins with random weights, and the whole picture is seen until a detector of the patient is named
+    (``crops.method=track``, with the folder of ``semioscope detector train``). Weights of the folds are not kept.
     """
     return RunConfig(
         recipe="hou-2022",
