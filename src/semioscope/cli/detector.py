@@ -230,7 +230,7 @@ def track(
 def told(report: "DetectorReport") -> list[str]:
     """Return what a training came to, as lines: scores, what was missed, what is published, what to beware of."""
     from semioscope.core.wording import counted
-    from semioscope.recipes.published_detection import PUBLISHED_DETECTION as PUBLISHED
+    from semioscope.recipes.published_hou import HOU_2022
 
     quality, plan = report.quality, report.plan
     of = "the patients that were trained on" if plan.rule == "paper" else "patients held out"
@@ -245,7 +245,9 @@ def told(report: "DetectorReport") -> list[str]:
             f"Something was found in {quality.num_false} of {counted(quality.num_without, 'picture')} without a "
             "patient."
         )
-    lines.append(f"Published: {PUBLISHED.mean_iou}, {PUBLISHED.paper}, of {PUBLISHED.measured_on}.")
+    lines.append(
+        f"Published: {HOU_2022.detector_iou}, {HOU_2022.source}, of {HOU_2022.detector_measured_on}."
+    )
     lines += [f"Start: {report.started}"]
     if plan.rule == "paper":
         lines.append(
