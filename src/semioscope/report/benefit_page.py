@@ -208,9 +208,8 @@ def _groups(overlap: Mapping[str, Any], variants: Sequence[Mapping[str, Any]]) -
         cells = []
         for one in variants:
             hits = as_float(right.get(str(one.get("name"))))
-            cells.append(
-                {"right": count(hits), "share": percent(hits / total, 0)} if hits >= 0 else {"right": "–"}
-            )
+            share = percent(hits / total, 0) if math.isfinite(hits) else ""
+            cells.append({"right": count(hits) if share else "–", "share": share})
         rows.append(
             {
                 "title": title,

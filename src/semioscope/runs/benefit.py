@@ -27,6 +27,7 @@ from semioscope.runs.benefit_pretraining import (
 from semioscope.runs.folder import RunFolder, working_in
 from semioscope.runs.planning import RunPlan, plan_run
 from semioscope.runs.run import perform_run
+from semioscope.runs.transformer_plan import transformer_notes
 from semioscope.synthetic import is_synthetic
 
 BENEFIT_FILE = "benefit.json"
@@ -154,16 +155,24 @@ def plan_benefit(
     overlap = overlap_of(pretraining, plans[0].folds)
     if strict and overlap.patients:
         raise LeakageError(_strict_message(overlap, pretraining))
-    note = overlap_sentence({"patients": overlap.patients, "num_tested": overlap.num_tested})
     return BenefitPlan(
         pretraining=pretraining,
         plans=tuple(
-            replace(plan, notes=(*plan.notes, note)) if variant.uses_pretraining else plan
-            for variant, plan in zip(VARIANTS, plans, strict=True)
+            _with_note(plan, variant, overlap) for variant, plan in zip(VARIANTS, plans, strict=True)
         ),
         overlap=overlap,
         strict=strict,
     )
+
+
+def _with_note(plan: RunPlan, variant: Variant, overlap: Overlap) -> RunPlan:
+    """Return a plan whose notes say whom its pre-training has seen, or that it has none here."""
+    if variant.uses_pretraining:
+        note = overlap_sentence({"patients": overlap.patients, "num_tested": overlap.num_tested})
+        return replace(plan, notes=(*plan.notes, note))
+    note = "The Transformer begins with random weights; the runs beside this one begin with a pre-training."
+    others = (one for one in plan.notes if one not in transformer_notes(plan.config))
+    return replace(plan, notes=(*others, note))
 
 
 def variant_config(config: RunConfig, variant: Variant, pretraining: PretrainingFacts) -> RunConfig:

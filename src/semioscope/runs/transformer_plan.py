@@ -63,6 +63,7 @@ def transformer_notes(config: RunConfig) -> list[str]:
             "aggregator.pretrained): what it sees means little; for trials only."
         ]
     return [
-        "The Transformer begins with random weights. The paper pre-trains it on video without seizures (semioscope "
-        "pretrain; then --set aggregator.pretrained=FILE)."
+        "The Transformer begins with random weights. The paper pre-trains it on video without seizures: semioscope "
+        f"pretrain {config.recipe} --cohort COHORT --out PRETRAINING, then this command with --pretrained "
+        "PRETRAINING, which also says whether it helps."
     ]
