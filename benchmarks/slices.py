@@ -16,12 +16,15 @@ from semioscope.recipes import CLASSIFIERS, make_config, updated
 from semioscope.training import (
     SearchData,
     SequenceSet,
-    estimate_seconds,
+    TrialPace,
     fit,
-    measured_epoch_seconds,
+    measured_pace,
+    search_pace,
     single_thread,
     space_of,
     step_set,
+    trial_seconds,
+    trial_sizes,
 )
 
 GOALS: dict[str, tuple[str, float]] = {}
@@ -56,9 +59,9 @@ def measure(*, quick: bool = False) -> dict[str, float]:
             hours = seconds * config.training.epochs * NUM_FOLDS / NUM_CORES / 3600
             result[f"{key}_five_folds_hours"] = hours
         if not quick:
-            result[f"search_of_{SEARCH_TRIALS}_{num_classes}_classes_hours"] = _search_hours(
-                base, train, chosen, plan, num_classes
-            )
+            least, most = _search_hours(base, train, chosen, plan, num_classes)
+            result[f"search_of_{SEARCH_TRIALS}_{num_classes}_classes_least_hours"] = least
+            result[f"search_of_{SEARCH_TRIALS}_{num_classes}_classes_most_hours"] = most
     return result
 
 
@@ -75,7 +78,7 @@ def _epoch_seconds(config, train, chosen, plan, num_classes) -> float:
     return (taken[2] - taken[1]) / 2
 
 
-def _search_hours(config, train, chosen, plan, num_classes) -> float:
+def _search_hours(config, train, chosen, plan, num_classes) -> tuple[float, float]:
     space = space_of("lstm_fc", aggregator=config.aggregator.name, num_classes=num_classes)
     data = SearchData(
         train=train,
@@ -85,14 +88,14 @@ def _search_hours(config, train, chosen, plan, num_classes) -> float:
         num_classes=num_classes,
     )
 
-    def measured(number: int) -> float:
+    def measured(number: int) -> TrialPace:
         with single_thread():
-            return measured_epoch_seconds(
+            return measured_pace(
                 number, data, aggregator=config.aggregator, training=config.training, plan=plan, space=space,
                 seed=0,
             )  # fmt: skip
 
-    seconds = estimate_seconds(
+    sizes = trial_sizes(
         range(SEARCH_TRIALS),
         aggregator=config.aggregator,
         training=config.training,
@@ -100,6 +103,8 @@ def _search_hours(config, train, chosen, plan, num_classes) -> float:
         seed=0,
         num_steps=NUM_STEPS,
         num_features=NUM_FEATURES,
-        seconds_per_epoch=measured,
     )
-    return seconds * NUM_FOLDS / NUM_CORES / 3600
+    pace = search_pace(sizes, num_examples=train.num_examples, measure=measured)
+    seconds = trial_seconds(sizes, pace, num_examples=train.num_examples).sum(axis=1)
+    least, most = (seconds * NUM_FOLDS / NUM_CORES / 3600).tolist()
+    return least, most

@@ -37,7 +37,15 @@ from semioscope.training.search import (
     trial_configs,
 )
 from semioscope.training.search_space import SEARCH_SPACES, SearchConfig, SearchSpace, space_of, trial
-from semioscope.training.search_time import estimate_seconds, measured_epoch_seconds
+from semioscope.training.search_time import (
+    SearchPace,
+    TrialPace,
+    TrialSizes,
+    measured_pace,
+    search_pace,
+    trial_seconds,
+    trial_sizes,
+)
 from semioscope.training.selection import BEST_EPOCH
 from semioscope.training.sequences import SequenceSet, clip_set, sequence_set, step_set
 from semioscope.training.settings import OPTIMIZERS, SCHEDULES, TrainingConfig, training_device
@@ -65,25 +73,27 @@ __all__ = [
     "ProcessGroup",
     "SearchConfig",
     "SearchData",
+    "SearchPace",
     "SearchSpace",
     "SequenceScores",
     "SequenceSet",
     "ShownSequences",
     "StepScores",
     "TrainingConfig",
+    "TrialPace",
     "TrialResult",
+    "TrialSizes",
     "best_over_folds",
     "best_trial",
     "class_weights",
     "clip_set",
     "epoch_batches",
-    "estimate_seconds",
     "fit",
     "fit_side_by_side",
     "joined_processes",
     "load_encoder",
     "mean_feature_loss",
-    "measured_epoch_seconds",
+    "measured_pace",
     "measured_step_seconds",
     "middle_positions",
     "planned_pretraining",
@@ -93,6 +103,7 @@ __all__ = [
     "predict_steps",
     "pretrain",
     "run_trial",
+    "search_pace",
     "sequence_set",
     "single_thread",
     "space_of",
@@ -100,4 +111,6 @@ __all__ = [
     "training_device",
     "trial",
     "trial_configs",
+    "trial_seconds",
+    "trial_sizes",
 ]

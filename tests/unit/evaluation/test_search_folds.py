@@ -1,6 +1,8 @@
 """A random search as a stage: what it sees, that order and interruption do not matter, and what it chooses."""
 
+import functools
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +35,7 @@ from semioscope.execution import Ledger, make_executor, run_stage
 from semioscope.models import AggregatorConfig
 from semioscope.plans import SlicePlan, StepPlan
 from semioscope.splits import Fold, FoldConfig, FoldPlan, SelectionConfig, make_folds
-from semioscope.training import SEARCH_SPACES, SearchConfig, TrainingConfig, TrialResult, trial
+from semioscope.training import SEARCH_SPACES, SearchConfig, TrainingConfig, TrialPace, TrialResult, trial
 from semioscope.training.search_space import Choice, Uniform, WholeNumber
 
 NUM_PATIENTS, FRACTION = 10, 0.3
@@ -359,26 +361,45 @@ def test_estimate_counts_epochs_and_examples_of_every_fold(tmp_path: Path) -> No
     seconds = 7200 / (epochs * (1 + sizes[1] / sizes[0]))
     asked = []
 
-    def measure(number: int) -> float:
+    def measure(number: int, busy: float = 1.0) -> TrialPace:
         asked.append(number)
-        return seconds
+        return TrialPace(begin_seconds=(0.0, 0.0), epoch_seconds=(seconds, busy * seconds))
 
-    options: dict[str, Any] = {"seconds_per_epoch": measure}
+    options: dict[str, Any] = {"measure": measure}
     assert (
         search_estimate(tasks, workers=1, **options)
-        == "Search: 20 trials x 2 folds, about 2 h 00 min on 1 core"
+        == f"Search: 20 trials x 2 folds, about 2 h 00 min on 1 core ({len(asked)} trials measured)"
     )
-    assert len(asked) == 2
-    assert search_estimate(tasks, workers=2, **options).endswith("about 1 h 00 min on 2 cores")
+    assert 2 <= len(asked) <= 5
+    assert "about 1 h 00 min on 2 cores (" in search_estimate(tasks, workers=2, **options)
     assert search_estimate(tasks[20:], workers=9, **options).startswith("Search: 20 trials x 1 fold, about ")
     assert search_estimate(tasks[15:25], workers=2, **options).startswith(
         "Search: 10 trials left in 2 folds, about "
     )
-    assert search_estimate(tasks[:1], workers=4, **options).endswith("on 1 core")
+    assert search_estimate(tasks[:1], workers=4, **options).endswith("on 1 core (1 trial measured)")
     assert search_estimate([], workers=2) == "Search: nothing is left to do"
+    options = {"measure": functools.partial(measure, busy=1.5)}
+    assert (
+        ", about 2 h 00 min to 3 h 00 min on 1 core, the longer if this machine stays as busy as now ("
+        in search_estimate(tasks, workers=1, **options)
+    )
+
+
+def test_a_trial_is_not_shared_among_cores(tmp_path: Path) -> None:
+    """Two trials on two cores take as long as the longer one."""
+    tasks = trials(fold_tasks(tmp_path), 20)
+    by_epochs = {trial(task.number, SMALL, seed=3)["training"]["epochs"]: task for task in tasks[:20]}
+    options: dict[str, Any] = {
+        "measure": lambda _: TrialPace(begin_seconds=(0.0, 0.0), epoch_seconds=(60.0, 60.0))
+    }
+    told = search_estimate([by_epochs[1], by_epochs[3]], workers=2, **options)
+    assert told == "Search: 2 trials x 1 fold, about 3 min 00 s on 2 cores (2 trials measured)"
 
 
 def test_estimate_is_measured(tmp_path: Path) -> None:
     found = search_estimate(trials(fold_tasks(tmp_path)), workers=2)
-    assert found.startswith("Search: 3 trials x 2 folds, about ")
-    assert found.endswith(" s on 2 cores")
+    assert re.fullmatch(
+        r"Search: 3 trials x 2 folds, about \d+ s( to \d+ s)? on 2 cores(, the longer .* as now)? "
+        r"\([23] trials measured\)",
+        found,
+    )

@@ -6,56 +6,25 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from search_material import AGGREGATOR, FIXED, SPACE, TRAINING, examples, material
 
 from semioscope.core.errors import ConfigError, LeakageError
-from semioscope.models import AggregatorConfig, relative_cost
+from semioscope.models import AggregatorConfig
 from semioscope.plans import StepPlan
 from semioscope.training import (
     SEARCH_SPACES,
     SearchConfig,
-    SearchData,
     TrainingConfig,
     TrialResult,
     best_over_folds,
     best_trial,
-    estimate_seconds,
     fit,
-    measured_epoch_seconds,
     run_trial,
     single_thread,
     space_of,
-    step_set,
     trial,
 )
 from semioscope.training.search_space import Choice, Uniform, WholeNumber
-
-AGGREGATOR = AggregatorConfig(name="lstm_fc", lstm_sizes=(4, 3), fc_sizes=(3,))
-TRAINING = TrainingConfig(epochs=3, batch_size=10, loss="bce", optimizer="adam", learning_rate=0.02)
-SPACE = {
-    "aggregator.dropout": Uniform(low=0.0, high=0.5),
-    "training.loss": Choice(values=("weighted_mse", "bce")),
-    "training.epochs": WholeNumber(low=1, high=4),
-}
-FIXED = {"aggregator": AGGREGATOR, "training": TRAINING, "space": SPACE, "seed": 0}
-
-
-def examples():
-    rng = np.random.default_rng(0)
-    y_true = np.arange(30) % 2
-    features = rng.exponential(size=(30, 3, 4)).astype(np.float32)
-    features[np.arange(30), :, y_true] += 1
-    return step_set(features, np.full(30, 3), y_true)
-
-
-def material(**changes):
-    options = {
-        "train": examples().subset(np.arange(20)),
-        "validation": examples().subset(np.arange(20, 30)),
-        "train_patients": frozenset({"p0", "p1", "p2", "p3"}),
-        "validation_patients": frozenset({"p4", "p5"}),
-        "num_classes": 2,
-    }
-    return SearchData(**(options | changes))
 
 
 def run_one(number, data=None, **changes):
@@ -239,37 +208,3 @@ def test_no_patient_is_on_both_sides():
         material(train=nothing)
     with pytest.raises(ConfigError, match=r"got 20 and 0\. Use more"):
         material(validation=nothing)
-
-
-def test_estimate_measures_the_ends_and_counts_all_epochs():
-    """Where an epoch takes a time that grows with the cost of a step, the estimate is exact."""
-    space, numbers, asked = SEARCH_SPACES["lstm_fc"], range(20), []
-    aggregator, training = AggregatorConfig(name="lstm_fc"), TrainingConfig()
-
-    def cost(number):
-        drawn = trial(number, space, seed=0)["aggregator"]
-        config = AggregatorConfig.model_validate(aggregator.model_dump() | drawn)
-        return relative_cost(config, num_segments=7, num_features=1024)
-
-    def measure(number):
-        asked.append(number)
-        return 0.5 + 0.1 * cost(number)
-
-    options = {"aggregator": aggregator, "training": training, "space": space, "seed": 0}
-    options |= {"num_steps": 7, "num_features": 1024, "seconds_per_epoch": measure}
-    found = estimate_seconds(numbers, **options)
-    wanted = sum((0.5 + 0.1 * cost(n)) * trial(n, space, seed=0)["training"]["epochs"] for n in numbers)
-    assert found == pytest.approx(wanted)
-    assert set(asked) == {min(numbers, key=cost), max(numbers, key=cost)}
-    assert len(asked) == 2
-    assert estimate_seconds([], **options) == 0
-    asked.clear()
-    assert estimate_seconds([3], **options) == pytest.approx(
-        (0.5 + 0.1 * cost(3)) * trial(3, space, seed=0)["training"]["epochs"]
-    )
-    assert asked == [3]
-
-
-def test_an_epoch_is_measured_in_seconds():
-    with single_thread():
-        assert 0 < measured_epoch_seconds(0, material(), plan=StepPlan(num_steps=3), **FIXED) < 60
