@@ -16,7 +16,7 @@ from pydantic import Field
 
 from semioscope.cohort import Cohort
 from semioscope.core.config import Config
-from semioscope.core.errors import SemioscopeError, StoreError
+from semioscope.core.errors import LeakageError, SemioscopeError, StoreError
 from semioscope.core.files import digest
 from semioscope.core.progress import Progress, QuietProgress
 from semioscope.core.records import Event, EventView, Recording, Region
@@ -121,7 +121,7 @@ def find_box_track(
     times: list[float] = []
     edges: list[tuple[float, ...]] = []
     scores: list[float] = []
-    with open_event(cohort, recording, view.interval) as frames:
+    with open_event(cohort, recording, view.interval, with_depth=False) as frames:
         for frame in frames.read(look_places(frames, every_seconds=config.every_seconds)):
             box, score = _NOTHING, math.nan
             if frame.picture is not None:
@@ -167,6 +167,8 @@ def ensure_box_tracks(
         progress: Where it is reported.
 
     Raises:
+        LeakageError: If every detector that there is was trained on one of the patients.
+        WeightsError: If the file of a patient's detector is absent, damaged or another one.
         StoreError: If the table is not valid or cannot be written.
     """
     config = config or TrackConfig()
@@ -189,7 +191,7 @@ def ensure_box_tracks(
                     config,
                     prints,
                 )
-            except StoreError:
+            except (StoreError, LeakageError):
                 raise
             except SemioscopeError as err:
                 failures.append(TrackFailure(event_id=name[0], recording_id=name[1], message=str(err)))
@@ -197,6 +199,12 @@ def ensure_box_tracks(
             keys[name] = key
             if name not in standing or standing[name].key != key:
                 wanted.setdefault(view.recording_id, []).append((event.event_id, view, key))
+                detector_of(  # loaded here: without it, or with a leak, nothing is found for anybody
+                    detector,
+                    event_id=event.event_id,
+                    recording_id=view.recording_id,
+                    patient_id=cohort.recording(view.recording_id).patient_id,
+                )
     made, failed = _found(cohort, wanted, detector, config, path, progress or QuietProgress())
     failures += failed
     every = standing | {(one.event_id, one.recording_id): one for one in made}
