@@ -9,6 +9,7 @@ import typer
 
 from semioscope.cli.options import ProgressOption, SkipUnmatchedOption, StoreOption
 from semioscope.cli.saying import say
+from semioscope.core.wording import counted
 
 if TYPE_CHECKING:
     from semioscope.core.tables import Problem
@@ -183,7 +184,7 @@ def import_gestures_command(
     say(done.describe())
     print(f"Wrote {folder}: {done.num_clips} vectors in {done.store}.")
     if done.num_left_out:
-        print(f"{_count(done.num_left_out, 'view')} left out, listed in {folder / 'failures.tsv'}.")
+        print(f"{counted(done.num_left_out, 'view')} left out, listed in {folder / 'failures.tsv'}.")
     print(f"Next: semioscope cohort summary {folder}")
     if done.num_left_out:
         raise typer.Exit(EXIT_PROBLEMS)
@@ -239,8 +240,10 @@ def import_contextual_command(
     else:
         for note in result.notes:
             say(f"Note: {note}")
-        added = f"{_count(result.num_new, 'contextual recording')} added, {result.total_seconds / 3600:.2f} h"
-        print(f"{added}, of {_count(result.num_patients, 'patient')}, to {folder}.")
+        added = (
+            f"{counted(result.num_new, 'contextual recording')} added, {result.total_seconds / 3600:.2f} h"
+        )
+        print(f"{added}, of {counted(result.num_patients, 'patient')}, to {folder}.")
     for problem in result.left_out:
         say(f"left out  {problem}")
     if preview:
@@ -268,7 +271,7 @@ def fetch(
     say(f"  licence  {done.licence}")
     print(f"  sha256   {done.sha256}")
     say(f"  checked  {done.checked}")
-    print(f"{_count(done.num_files, 'file')} unpacked in {folder}.")
+    print(f"{counted(done.num_files, 'file')} unpacked in {folder}.")
     print(f"Next: {done.data_set.then.format(folder=folder)}")
 
 
@@ -304,12 +307,8 @@ def _print_problems(problems: "list[Problem] | tuple[Problem, ...]") -> int:
     if not problems:
         print("No problems.")
     else:
-        print(f"{_count(len(errors), 'error')}, {_count(len(warnings), 'warning')}.")
+        print(f"{counted(len(errors), 'error')}, {counted(len(warnings), 'warning')}.")
     return len(errors)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @contextmanager
