@@ -47,7 +47,10 @@ class Cohort:
         so they may be added while a run goes on.
         """
         return digest(
-            {file: sorted(map(_row_text, rows)) for file, rows in _table_rows(_without_contextual(self)).items()}
+            {
+                file: sorted(map(_row_text, rows))
+                for file, rows in _table_rows(_without_contextual(self)).items()
+            }
         )
 
     def recording(self, recording: Recording | str) -> Recording:

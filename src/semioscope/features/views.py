@@ -28,6 +28,7 @@ from semioscope.preprocess.gray_pictures import (
     GrayPictureConfig,
     gray_picture,
 )
+from semioscope.preprocess.moving_region import MovingRegion
 from semioscope.video import (
     DECODER_VERSION,
     GreyWindow,
@@ -51,13 +52,13 @@ class SeenView:
 
     Args:
         picture: What is done to its pictures.
-        region: Part of the file's picture; None means all of it.
+        region: Part of the file's picture, which may move; None means all of it.
         depth_path: The depth that clears them; None if nothing is cleared.
         flags: What a person should look at, in sentences.
     """
 
     picture: ViewPicture
-    region: Region | None
+    region: Region | MovingRegion | None
     depth_path: Path | None = None
     flags: tuple[str, ...] = ()
 
