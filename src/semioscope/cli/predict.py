@@ -188,7 +188,7 @@ def describe(prediction: "Prediction", bundle: "Bundle") -> str:
     if prediction.calibrated.argmax() != prediction.y_predicted:
         lines.append("  Undecided: the calibrated probability speaks for another class.")
     replaced = sum(view.num_replaced_clips for view in prediction.views)
-    if replaced and not bundle.has_slices:  # of slices a note says that they were left out
+    if replaced and not bundle.sees_all:  # of others a note says that they were left out
         clips = "1 clip" if replaced == 1 else f"{replaced} clips"
         lines.append(f"  {clips} lacked frames; their neighbours were used.")
     if held := prediction.frames.num_held:

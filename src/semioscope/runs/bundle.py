@@ -21,6 +21,7 @@ from semioscope.models import load as load_aggregator
 from semioscope.networks import backbone_spec
 from semioscope.plans import ClipPlan, ExcerptStepPlan, SegmentPlan, SlicePlan, StepPlan
 from semioscope.preprocess import PictureConfig
+from semioscope.preprocess.frame_pictures import FramePictureConfig
 from semioscope.preprocess.gray_pictures import GrayPictureConfig
 from semioscope.recipes import BackboneConfig
 from semioscope.runs.bundle_crops import BundleCrops
@@ -75,6 +76,8 @@ class BundleFacts(Config):
     preprocess: PictureConfig
     gray: GrayPictureConfig | None = None
     """Pictures of an infrared camera, in place of ``preprocess``."""
+    frame: FramePictureConfig | None = None
+    """Pictures of single frames, in place of ``preprocess``."""
     crops: BundleCrops = BundleCrops()
     backbone: BackboneConfig
     backbone_weights_hash: str
@@ -92,6 +95,11 @@ class BundleFacts(Config):
     versions: dict[str, str] = Field(default_factory=dict)
     licence: str = "Weights of the aggregator belong to whoever trained them; see the model card."
 
+    @property
+    def picture(self) -> PictureConfig | GrayPictureConfig | FramePictureConfig:
+        """What is done to the pictures."""
+        return self.gray or self.frame or self.preprocess
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
@@ -102,9 +110,9 @@ class Bundle:
     model: Aggregator
 
     @property
-    def has_slices(self) -> bool:
-        """Whether the model looks at slices of stored frames, one by one."""
-        return isinstance(self.facts.clips, SlicePlan)
+    def sees_all(self) -> bool:
+        """Whether the model looks at every clip of an event, and not at some that are drawn from its segments."""
+        return not isinstance(self.facts.segments, SegmentPlan)
 
 
 def write_bundle(path: Path, facts: BundleFacts, *, aggregator_file: Path) -> None:
@@ -260,4 +268,6 @@ beds and annotators of one cohort.
 def _told_clips(clips: ClipPlan | SlicePlan) -> str:
     if isinstance(clips, SlicePlan):
         return f"slices of {clips.slice_frames} stored frames, which last {clip_seconds(clips):g} s"
+    if clips.frames_per_clip == 1:
+        return f"single frames at {clips.fps:g} frames per second"
     return f"clips of {clips.frames_per_clip} frames at {clips.fps:g} frames per second"

@@ -231,6 +231,7 @@ def _write_bundle(
         calibration=CalibrationFacts(**calibration),
         preprocess=config.preprocess,
         gray=config.gray if config.pictures == "gray" else None,
+        frame=config.frame if config.pictures == "frame" else None,
         crops=portable_crops(config.crops),
         backbone=config.backbone,
         backbone_weights_hash=_weights_hash(plan),

@@ -9,17 +9,21 @@ import numpy as np
 from semioscope.core.config import Config
 from semioscope.core.errors import SemioscopeError, WeightsError
 from semioscope.features import BackboneChoice, load_backbone, plan_fps
-from semioscope.plans import ClipPlan, SlicePlan
+from semioscope.plans import ExcerptStepPlan, SegmentPlan, StepPlan
 from semioscope.runs.bundle import Bundle, ViewShape
 from semioscope.runs.predict_clips import predict_clips
 from semioscope.runs.predict_crops import check_crops
-from semioscope.runs.predict_slices import predict_slices
+from semioscope.runs.predict_slices import predict_whole
 from semioscope.runs.prediction import JudgedVideo, ModelBackbone, Prediction, PredictionRequest
 from semioscope.scoring import predict_classes
 from semioscope.video import DecodeReport
 
-JUDGES: dict[type[Config], Callable[..., JudgedVideo]] = {ClipPlan: predict_clips, SlicePlan: predict_slices}
-"""How a video is judged, by the type of the clips of a model."""
+JUDGES: dict[type[Config], Callable[..., JudgedVideo]] = {
+    SegmentPlan: predict_clips,
+    StepPlan: predict_whole,
+    ExcerptStepPlan: predict_whole,
+}
+"""How a video is judged, by how a model sees an event."""
 
 
 def predict_event(
@@ -53,7 +57,7 @@ def predict_event(
     shapes = {"whole": ViewShape()} if whole_picture else bundle.facts.views
     if len(request.videos) > 1:
         shapes = {"whole": ViewShape()}
-    judge = JUDGES[type(bundle.facts.clips)]
+    judge = JUDGES[type(bundle.facts.segments)]
     judged = [
         judge(video, name, request, shapes, bundle, backbone)
         for video, name in zip(request.videos, _names(request.videos), strict=True)

@@ -1,7 +1,8 @@
-"""Give a video to a model of slices: the way of a run, on a cohort of one event that is thrown away afterwards."""
+"""Give a video to a model that looks at every clip: the way of a run, on a cohort that is thrown away afterwards."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from semioscope.cohort import Cohort
+from semioscope.core.config import Config
 from semioscope.core.errors import ConfigError, VideoError
 from semioscope.core.intervals import Interval
 from semioscope.core.records import Event, EventView, Patient, Recording
@@ -23,7 +25,7 @@ from semioscope.features import (
     plan_extraction,
     shortest_clip,
 )
-from semioscope.plans import SlicePlan, StepPlan
+from semioscope.plans import ClipPlan, SlicePlan
 from semioscope.preprocess import CropPlan
 from semioscope.runs.bundle import Bundle, ViewShape
 from semioscope.runs.predict_crops import event_crops
@@ -32,19 +34,16 @@ from semioscope.runs.prediction import (
     ModelBackbone,
     PredictionRequest,
     ViewPrediction,
-    asked_interval,
     judged_interval,
-    late_notes,
 )
 from semioscope.training import predict_representations, single_thread
-from semioscope.video import DecodeReport, is_gray16, open_gray16
-from semioscope.video.gray16 import gray16_kind
+from semioscope.video import DecodeReport, is_gray16
 
 PATIENT = "patient"
 """Whoever is seen; only one is."""
 
 
-def predict_slices(
+def predict_whole(
     video: Path,
     video_name: str,
     request: PredictionRequest,
@@ -52,19 +51,17 @@ def predict_slices(
     bundle: Bundle,
     backbone: ModelBackbone,
 ) -> JudgedVideo:
-    """Return what a model of slices says about one video: crops, slices and features as a run makes them.
+    """Return what a model of slices or excerpts says about one video: crops, clips and features as in a run.
 
     A crop that would wait for a person is not used, and told.
 
     Raises:
-        VideoError: If the video cannot be read, every slice lacks frames, or the depth does not fit.
-        ConfigError: If the event does not fit the video, or is shorter than the shortest slice.
+        VideoError: If the video cannot be read, every clip lacks frames, or the depth does not fit.
+        ConfigError: If the event does not fit the video, or is shorter than the shortest clip.
         WeightsError: If the detector that finds the crop cannot be loaded.
     """
     plan, segments = bundle.facts.clips, bundle.facts.segments
-    assert isinstance(plan, SlicePlan)
-    assert isinstance(segments, StepPlan)
-    interval, notes = _interval(request, video)
+    interval, notes = judged_interval(request, video)
     if bundle.facts.gray is not None and not is_gray16(video):
         notes.append(
             f"{video.name} does not keep 16 bits: the brightness of its pictures was used. A model that was trained "
@@ -72,41 +69,34 @@ def predict_slices(
         )
     with tempfile.TemporaryDirectory(prefix="semioscope-predict-") as folder:
         cohort, event = _cohort(Path(folder), video, video_name, request, shapes, interval)
-        crops, said = event_crops(cohort, event, request, bundle)
+        crops = event_crops(cohort, event, request, bundle)
         extraction = plan_extraction(
             cohort,
             [event],
             plan,
             backbone=backbone.choice,
             store=FeatureStore(Path(folder) / "features"),
-            picture=bundle.facts.gray or bundle.facts.preprocess,
-            crops=crops,
+            picture=bundle.facts.picture,
+            crops=crops.plans,
+            moving=crops.moving,
         )
         found = _features(extraction, video, plan)
     table = _examples(found, event, cohort, plan, video)
-    chosen = list(range(len(table.views)))
+    level, chosen = level_of(segments), list(range(len(table.views)))
     with single_thread():
-        rows = level_of(segments).rows(bundle.model, table, chosen, segments=segments, clips=plan)
-        of_slices = predict_representations(bundle.model, table.slices(chosen), segments)
+        rows = level.rows(bundle.model, table, chosen, segments=segments, clips=plan)
+        vectors = predict_representations(bundle.model, level.examples(table, chosen, plan), segments)
+    counts = [level.examples(table, [i], plan).num_examples for i in chosen]
     views = [
-        _view(view, row, of_slices[first : first + view.num_clips], interval)
-        for view, row, first in zip(table.views, rows, table.first_clip.tolist(), strict=True)
+        _view(view, row, own.mean(axis=0), interval)
+        for view, row, own in zip(table.views, rows, np.split(vectors, np.cumsum(counts)[:-1]), strict=True)
     ]
     return JudgedVideo(
         views=tuple(views),
         num_frames=extraction.num_frames,
-        frames=_counted(found),
-        notes=(*notes, *said, *_remarks(extraction, crops), *_lost_notes(table)),
+        frames=_counted(found, plan),
+        notes=(*notes, *crops.notes, *_remarks(extraction, crops.plans), *_lost_notes(table, plan)),
     )
-
-
-def _interval(request: PredictionRequest, video: Path) -> tuple[Interval, list[str]]:
-    if gray16_kind(video) == "video":
-        return judged_interval(request, video)
-    with open_gray16(video) as reader:
-        end = reader.source.duration_seconds
-    interval = asked_interval(request, video, duration_seconds=end)
-    return interval, late_notes(request, video, duration_seconds=end)
 
 
 def _cohort(
@@ -146,15 +136,16 @@ def _cohort(
 
 
 def _features(
-    extraction: ExtractionPlan, video: Path, plan: SlicePlan
+    extraction: ExtractionPlan, video: Path, plan: ClipPlan | SlicePlan
 ) -> dict[tuple[str, str], EventFeatures]:
     if extraction.failures:
         raise VideoError(extraction.failures[0].message)
     for one in extraction.events:
-        if one.slices is not None and len(one.clip_index) == 0:
+        if len(one.clip_index) == 0:
+            has = "none" if one.slices is None else one.slices.num_event_frames
             msg = (
-                f"The event in {video.name} must hold at least {shortest_clip(plan)}, but has "
-                f"{one.slices.num_event_frames}. Check --onset and --offset."
+                f"The event in {video.name} must hold at least {shortest_clip(plan)}, but has {has}. Check --onset "
+                "and --offset."
             )
             raise ConfigError(msg)
     report = extract(extraction, executor=make_executor("local", workers=1))
@@ -170,7 +161,7 @@ def _examples(
     found: Mapping[tuple[str, str], EventFeatures],
     event: Event,
     cohort: Cohort,
-    plan: SlicePlan,
+    plan: ClipPlan | SlicePlan,
     video: Path,
 ) -> ExampleTable:
     names = {name: recording.view for name, recording in cohort.recordings.items()}
@@ -178,20 +169,25 @@ def _examples(
     if left_out:
         view = cohort.recording(left_out[0].recording_id).view
         msg = (
-            f"{video.name}, view {view}: every slice lacks frames. Check the file, or choose another stretch with "
+            f"{video.name}, view {view}: {_LOST[type(plan)].every}. Check the file, or choose another stretch with "
             "--onset and --offset."
         )
         raise VideoError(msg)
     return table
 
 
-def _counted(found: Mapping[tuple[str, str], EventFeatures]) -> DecodeReport:
-    """Return how many frames of all slices were missing, held or damaged; slices that overlap count each."""
+def _counted(found: Mapping[tuple[str, str], EventFeatures], plan: ClipPlan | SlicePlan) -> DecodeReport:
+    """Return how many frames of all clips were missing, held or damaged; clips that overlap count each."""
     missing, held, damaged = (
         sum(int(getattr(one, f"num_{kind}_frames").sum()) for one in found.values())
         for kind in ("missing", "held", "damaged")
     )
-    total = sum(int(one.slices.num_frames.sum()) for one in found.values() if one.slices is not None)
+    total = sum(
+        len(one.clip_index) * plan.frames_per_clip
+        if isinstance(plan, ClipPlan)
+        else sum(one.slices.num_frames.tolist() if one.slices else ())
+        for one in found.values()
+    )
     return DecodeReport(
         num_requested=total,
         num_ok=total - missing - held - damaged,
@@ -211,10 +207,41 @@ def _remarks(extraction: ExtractionPlan, crops: Sequence[CropPlan]) -> list[str]
     return [*dict.fromkeys(of_pictures), *extraction.remarks(without=everything)]
 
 
-def _lost_notes(table: ExampleTable) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lost:
+    """How clips that cannot be used are told.
+
+    Args:
+        every: Where all are lost.
+        clips: Several of them.
+        was: What is said of one.
+        were: What is said of several.
+    """
+
+    every: str
+    clips: str
+    was: str
+    were: str
+
+
+_LOST: dict[type[Config], _Lost] = {
+    SlicePlan: _Lost(
+        every="every slice lacks frames",
+        clips="slices",
+        was="lacks frames and was",
+        were="lack frames and were",
+    ),
+    ClipPlan: _Lost(
+        every="every frame is missing", clips="frames", was="is missing and was", were="are missing and were"
+    ),
+}
+
+
+def _lost_notes(table: ExampleTable, plan: ClipPlan | SlicePlan) -> list[str]:
+    words = _LOST[type(plan)]
     return [
-        f"{view.num_missing_clips} of {view.num_clips + view.num_missing_clips} slices of {view.recording_id} "
-        f"{'lacks frames and was' if view.num_missing_clips == 1 else 'lack frames and were'} left out."
+        f"{view.num_missing_clips} of {view.num_clips + view.num_missing_clips} {words.clips} of {view.recording_id} "
+        f"{words.was if view.num_missing_clips == 1 else words.were} left out."
         for view in table.views
         if view.num_missing_clips
     ]
@@ -223,7 +250,7 @@ def _lost_notes(table: ExampleTable) -> list[str]:
 def _view(
     example: ViewExample,
     row: Mapping[str, Any],
-    of_slices: Float32[np.ndarray, "num_slices size"],
+    representation: Float32[np.ndarray, " size"],
     interval: Interval,
 ) -> ViewPrediction:
     return ViewPrediction(
@@ -235,6 +262,6 @@ def _view(
         end_seconds=np.array(row["end_seconds"], dtype=np.float64),
         score_so_far=np.array(row["prefix"], dtype=np.float64),
         score_alone=np.array(row["clip"], dtype=np.float64),
-        representation=of_slices.mean(axis=0),
+        representation=representation,
         num_replaced_clips=example.num_missing_clips,
     )
