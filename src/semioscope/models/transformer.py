@@ -10,9 +10,8 @@ Dropout draws from one generator per excerpt, so an excerpt meets the same dropo
 however many processes share a batch.
 """
 
-import math
 from collections.abc import Callable, Sequence
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -130,8 +129,10 @@ class TransformerLayer(nn.Module):
             .permute(2, 0, 3, 1, 4)
         )
         query, key, value = qkv_SBHTD.unbind()
-        scores = query @ key.transpose(2, 3) / math.sqrt(width // self.num_heads)
-        scores = scores.masked_fill(~real[:, None, None, :], -torch.inf)
+        # the query is scaled, not the scores, and PAD left out by adding: fewer passes over the largest tensors
+        scores = query * (width // self.num_heads) ** -0.5 @ key.transpose(2, 3)
+        left_out = torch.zeros_like(real, dtype=scores.dtype).masked_fill_(~real, -torch.inf)
+        scores.add_(left_out[:, None, None, :])
         weights = self._dropped(scores.softmax(dim=3), generators)
         out: torch.Tensor = self.attention_out((weights @ value).transpose(1, 2).flatten(2))
         return out
@@ -187,7 +188,8 @@ class TransformerEncoder(nn.Module):
                 "the backbone that it was trained with."
             )
             raise ConfigError(msg)
-        states: torch.Tensor = self.inputs(x) + self.positions[: x.shape[1]]
+        states: torch.Tensor = self.inputs(x)
+        states = states + self.positions[: x.shape[1]].to(states.dtype)
         states = dropped(states, self.config.dropout if self.training else 0, generators)
         for layer in self.layers:
             states = layer(states, real, generators)
@@ -247,7 +249,7 @@ class TransformerClassifier(nn.Module):
     ) -> Float[torch.Tensor, "batch width"]:
         """Return the mean of the encoder's states over the real frames; NaN where there is none."""
         states = self.encoder(x, real, generators)
-        total = torch.where(real.unsqueeze(2), states, 0).sum(dim=1)
+        total = torch.where(real.unsqueeze(2), states, 0).sum(dim=1, dtype=torch.float32)
         mean: torch.Tensor = total / real.sum(dim=1, keepdim=True)
         return mean
 
@@ -271,8 +273,26 @@ def dropped(
     for row, generator in zip(bits, generators, strict=True):
         row.random_(-(2**63), None, generator=generator)
     least = round(rate * 2**16)
-    keep = (bits.view(torch.int16)[:, :size] >= least - 2**15).view(x.shape)
-    return x * keep * (2**16 / (2**16 - least))
+    keep = torch.empty(len(x), size, dtype=x.dtype, device=x.device)
+    torch.ge(bits.view(torch.int16)[:, :size], least - 2**15, out=keep)
+    left: torch.Tensor = _Dropout.apply(x, keep.view(x.shape), 2**16 / (2**16 - least))
+    return left
+
+
+class _Dropout(torch.autograd.Function):
+    """``x * keep * scale`` in one pass each way; what is kept is 1 in the type of ``x``, else 0."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, keep: torch.Tensor, scale: float) -> torch.Tensor:
+        ctx.save_for_backward(keep)
+        ctx.scale = scale
+        return torch.addcmul(x.new_zeros(()), x, keep, value=scale)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (gradient,) = gradients
+        (keep,) = ctx.saved_tensors
+        return torch.addcmul(gradient.new_zeros(()), gradient, keep, value=ctx.scale), None, None
 
 
 def dropout_generators(seeds: Sequence[int], *, device: str | torch.device = "cpu") -> list[torch.Generator]:

@@ -184,6 +184,17 @@ def test_dropout_leaves_its_share(rate, dtype):
     assert torch.equal(x.grad, left)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_is_a_product_both_ways(dtype):
+    x = torch.linspace(-3, 3, 2 * 5 * 7).reshape(2, 5, 7).to(dtype).requires_grad_()
+    kept = dropped(torch.ones(2, 5, 7), 0.25, dropout_generators([3, 4])) > 0
+    left = dropped(x, 0.25, dropout_generators([3, 4]))
+    assert torch.equal(left, x * kept * (1 / 0.75))
+    weights = torch.linspace(1, 2, 70).reshape(2, 5, 7).to(dtype)
+    (left * weights).sum().backward()
+    assert torch.equal(x.grad, weights * kept * (1 / 0.75))
+
+
 def test_dropout_keeps_the_mean():
     network = build_transformer(lambda: TransformerClassifier(TINY, dropout=0.5), seed=0).train()
     x, real = batch()
@@ -266,4 +277,5 @@ def test_half_precision_stays_near():
         full = network(x, real)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             half = network(x, real)
+    assert half.dtype == torch.bfloat16, "states are cast to and fro"
     assert (full - half)[real].abs().max() < 0.1
