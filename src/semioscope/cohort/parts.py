@@ -220,14 +220,9 @@ def recorded_interval(cohort: Cohort, recording: Recording) -> Interval:
 
 
 def _length_seconds(path: Path) -> float:
-    from semioscope.video import open_gray16, probe
-    from semioscope.video.gray16 import gray16_kind
+    from semioscope.video import probe
 
-    if gray16_kind(path) == "video":
-        seconds = probe(path).duration_seconds
-    else:
-        with open_gray16(path) as reader:
-            seconds = reader.source.duration_seconds
+    seconds = probe(path).duration_seconds
     if not (math.isfinite(seconds) and seconds > 0):
         msg = f"{path.name} must tell how long it is, but does not. Write it again, with times of all frames."
         raise VideoError(msg)

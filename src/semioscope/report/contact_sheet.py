@@ -224,7 +224,7 @@ def make_card(
     Raises:
         VideoError: If the recording cannot be read, or no picture of the event can.
     """
-    with open_event(cohort, recording, view.interval) as frames:
+    with open_event(cohort, recording, view.interval, with_depth=plan.planes is not None) as frames:
         places = spread_places(frames.num_frames, num_wanted=NUM_FRAMES)
         pictures = list(frames.read(places))
         remarks = frames.remarks

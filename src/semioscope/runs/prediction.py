@@ -131,19 +131,19 @@ def judged_interval(request: PredictionRequest, video: Path) -> tuple[Interval, 
     """
     info = probe(video)
     promise = f" (its header promises {info.header_duration_seconds:.1f} s: it was cut off)"
-    interval = asked_interval(
+    interval = _asked_interval(
         request,
         video,
         duration_seconds=info.duration_seconds,
         cut_off=promise if info.is_cut_off else "",
     )
     _, end = _asked(request, video)
-    return interval, end_notes(info, end) or late_notes(
+    return interval, end_notes(info, end) or _late_notes(
         request, video, duration_seconds=info.duration_seconds
     )
 
 
-def asked_interval(
+def _asked_interval(
     request: PredictionRequest, video: Path, *, duration_seconds: float, cut_off: str = ""
 ) -> Interval:
     """Return the stretch of a recording that is asked for, up to its end.
@@ -176,7 +176,7 @@ def asked_interval(
     return Interval(start_seconds=onset, end_seconds=end_seconds)
 
 
-def late_notes(request: PredictionRequest, video: Path, *, duration_seconds: float) -> list[str]:
+def _late_notes(request: PredictionRequest, video: Path, *, duration_seconds: float) -> list[str]:
     """Return what must be known where a recording ends before the event does."""
     _, end = _asked(request, video)
     if end is None or not end > duration_seconds + END_TOLERANCE_SECONDS:  # nor where it is not known
