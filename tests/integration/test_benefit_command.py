@@ -174,6 +174,34 @@ def test_strict_lets_pass_whom_pre_training_has_not_seen(hou, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_pre_training_without_patients_has_not_seen_them(hou, tmp_path):
+    other = tmp_path / "other"
+    done = call(
+        *pretrain_arguments(hou.cohort, other, "--store", hou.store, "--without-patients", "p01, p02")
+    )
+    assert done.exit_code == 0, done.text
+    assert "Contextual video of p01 and p02 is left out" in done.out
+    assert "Contextual video of p01 and p02 is left out" in (other / "report.html").read_text()
+    rows = (other / "patients.tsv").read_text().splitlines()[1:]
+    assert [row.split("\t")[0] for row in rows] == ["p03"]
+    done = call(*command(hou, tmp_path / "out", "--pretrained", other, "--dry-run"))
+    assert "Contextual video of 1 of 5 tested patients (20 %) was used in pre-training" in done.out
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ("p01,p77", "'p77'"),
+        ("p01,p02,p03", "without p01, p02 and p03 nobody has"),
+    ],
+)
+def test_whom_pre_training_cannot_leave_out(hou, tmp_path, names, told):
+    out = tmp_path / "other"
+    done = call(*pretrain_arguments(hou.cohort, out, "--store", hou.store, "--without-patients", names))
+    assert done.exit_code == 2
+    assert told in done.err
+
+
 def test_an_unfinished_pre_training_is_used_and_told(hou, tmp_path):
     part = tmp_path / "part"
     done = call(*pretrain_arguments(hou.cohort, part, "--store", hou.store, "--stop-after", "1"))
@@ -208,7 +236,7 @@ def test_what_is_no_pre_training_is_refused(hou, answered, tmp_path):
     ("more", "told"),
     [
         (("--set", "aggregator.transformer.width=32"), "Transformer of another architecture: width is 16, not 32"),
-        (("--set", "backbone.name=resnet152"), "must have the backbone that its Transformer was pre-trained with, resnet34"),
+        (("--set", "backbone.name=resnet152"), "the backbone that its Transformer was pre-trained with, resnet34"),
         (("--set", "aggregator.frozen=true"), "aggregator.frozen tells the runs of --pretrained apart"),
         (("--set", "aggregator.name=blstm"), "is for recipes whose classifier is the Transformer, got aggregator"),
     ],

@@ -1,5 +1,6 @@
 """``semioscope pretrain``: a Transformer learns from contextual video, without labels."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +33,10 @@ def command(
     ] = None,
     num_crops: Annotated[
         int | None, typer.Option(min=1, help="Random cuts kept of each excerpt [default: 1].", metavar="N")
+    ] = None,
+    without_patients: Annotated[
+        str | None,
+        typer.Option(help="Leave out the video of these, such as who will be tested.", metavar="ID,ID"),
     ] = None,
     weights: Annotated[
         str | None,
@@ -66,6 +71,7 @@ def command(
         "excerpts.num_clips": num_clips,
         "balance": balance,
         "num_crops": num_crops,
+        "without_patients": None if without_patients is None else listed(without_patients),
         "backbone.weights": weights,
         "training.precision": precision,
         "training.device": device,
@@ -91,6 +97,16 @@ def command(
         raise typer.Exit(
             _EXIT_INTERRUPTED if isinstance(err.__cause__, KeyboardInterrupt) else _EXIT_ERROR
         ) from err
+
+
+def listed(ids: str) -> str:
+    """Return ids that are separated by commas as the value of a setting; each stays text, also ``061``.
+
+    Examples:
+        >>> listed("p01, 061")
+        '["p01", "061"]'
+    """
+    return json.dumps([name.strip() for name in ids.split(",") if name.strip()], ensure_ascii=False)
 
 
 _EXIT_ERROR, _EXIT_INTERRUPTED = 2, 130

@@ -36,6 +36,8 @@ class PretrainingRunConfig(Config):
     for which the backbone would have to see every picture in every epoch."""
     balance: Literal["none", "day-night"] = "none"
     """day-night: as many excerpts by night as by day. Not in the paper, which has both."""
+    without_patients: tuple[str, ...] = ()
+    """Patients whose contextual video is left out, such as those who will be tested. Not in the paper."""
     corruption: CorruptionPlan = CorruptionPlan()
     transformer: TransformerConfig = TransformerConfig()
     training: PretrainingConfig = PretrainingConfig()

@@ -1,14 +1,15 @@
 """What a pre-training will do: which excerpts, how many steps. Writes nothing."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from semioscope.cohort import read_cohort
-from semioscope.core.wording import counted
+from semioscope.cohort import Cohort, read_cohort
+from semioscope.core.errors import ConfigError, unknown_name
+from semioscope.core.wording import counted, join_words
 from semioscope.features import BackboneChoice, default_store, load_backbone
 from semioscope.features.contextual import ContextualPlan, plan_contextual
 from semioscope.models import TransformerRegressor
@@ -89,7 +90,7 @@ def plan_pretraining(
         input_size=backbone.input_size,
     )
     contextual = plan_contextual(
-        read_cohort(cohort_folder),
+        without_video_of(config.without_patients, read_cohort(cohort_folder)),
         config.excerpts,
         backbone=choice,
         store=default_store(cohort_folder, store=store),
@@ -97,7 +98,36 @@ def plan_pretraining(
         num_crops=config.num_crops,
         balance=config.balance,
     )
+    if config.without_patients:
+        left_out = (
+            f"Contextual video of {join_words(config.without_patients)} is left out (without_patients)."
+        )
+        contextual = replace(contextual, notes=(left_out, *contextual.notes))
     return PretrainingPlan(config=config, contextual=contextual, synthetic=is_synthetic(cohort_folder))
+
+
+def without_video_of(patients: Sequence[str], cohort: Cohort) -> Cohort:
+    """Return a cohort without the contextual recordings of some patients.
+
+    Raises:
+        ConfigError: If one is no patient of the cohort, or nobody has contextual video then.
+    """
+    known = [patient.patient_id for patient in cohort.patients]
+    for name in patients:
+        if name not in known:
+            raise ConfigError(unknown_name("patient (without_patients)", name, known))
+    kept = {
+        name: one
+        for name, one in cohort.recordings.items()
+        if one.role != "contextual" or one.patient_id not in patients
+    }
+    if patients and not any(one.role == "contextual" for one in kept.values()):
+        msg = (
+            f"Somebody must have contextual video, but without {join_words(patients)} nobody has. Import video of "
+            "others, or leave fewer patients out."
+        )
+        raise ConfigError(msg)
+    return replace(cohort, recordings=kept)
 
 
 def excerpt_facts(plan: PretrainingPlan) -> Mapping[str, Any]:
