@@ -137,6 +137,10 @@ def test_from_pictures_to_detectors_that_never_saw_their_patients(tmp_path, trai
     )
     assert (scores["num_pictures"], scores["num_missed"]) == (6, missed)
     assert all(row["iou"] == 0 for row in rows if row["has_box"] == "yes" and row["score"] is None)
+    assert scores["constant_box_over_pictures"]["value"] == pytest.approx(
+        np.mean([row["constant_iou"] for row in rows if row["has_box"] == "yes"])
+    )
+    assert ("not better than a constant box" in shown.out) != scores["beats_constant_box"]
     overlaps = [row["iou"] for row in rows if row["iou"] is not None]
     assert scores["mean_iou_over_pictures"]["value"] == pytest.approx(np.mean(overlaps))
     by_patient = [

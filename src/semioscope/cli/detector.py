@@ -237,6 +237,8 @@ def told(report: "DetectorReport") -> list[str]:
     lines = [
         f"Mean IoU over pictures of {of}: {_estimate(quality.over_pictures)}.",
         f"Mean IoU over {of}: {_estimate(quality.over_patients)}.",
+        f"A constant box, the mean of those trained on, over pictures: {_estimate(quality.constant)}; the detector "
+        f"is better by {_estimate(quality.difference)}.",
         f"Missed: {quality.num_missed} of {counted(quality.num_pictures, 'picture')} with the patient"
         f"{f' ({100 * quality.share_missed:.1f} %)' if quality.num_pictures else ''}; they count as 0.",
     ]
@@ -245,6 +247,8 @@ def told(report: "DetectorReport") -> list[str]:
             f"Something was found in {quality.num_false} of {counted(quality.num_without, 'picture')} without a "
             "patient."
         )
+    if quality.num_pictures and not quality.beats_constant:
+        lines.append("The detector is not better than a constant box: train longer, or on more patients.")
     lines.append(
         f"Published: {HOU_2022.detector_iou}, {HOU_2022.source}, of {HOU_2022.detector_measured_on}."
     )

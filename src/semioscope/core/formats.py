@@ -201,6 +201,7 @@ DETECTOR_PICTURES = TableSchema(
         Column(name="detector", kind="id", required=True, filled=True),
         Column(name="has_box", kind="choice", required=True, filled=True, choices=("yes", "no")),
         Column(name="iou", kind="number", required=True),
+        Column(name="constant_iou", kind="number", required=True),
         Column(name="left", kind="number", required=True),
         Column(name="top", kind="number", required=True),
         Column(name="right", kind="number", required=True),

@@ -7,6 +7,8 @@
      best └─┼──────┘ │      a picture in which nothing is found counts as 0
             └────────┘
 ```
+Beside a detector stands the simplest rule: the mean box of the pictures that it was trained on, the same everywhere.
+Beds stand where they stand, so that rule is not bad, and a detector that does not beat it is of no use.
 """
 
 import math
@@ -19,8 +21,9 @@ from jaxtyping import Float
 from semioscope.core.records import Region
 from semioscope.networks.detections import Detection, Detector
 from semioscope.preprocess.box_quality import iou
+from semioscope.preprocess.box_track import WHOLE
 from semioscope.preprocess.detector_pictures import OwnedPicture
-from semioscope.scoring import Estimate, bootstrap_patients
+from semioscope.scoring import Estimate, bootstrap_patients, paired_bootstrap
 
 LEAST_SCORE = 0.5
 """What a detector is less sure of is not used. Ours."""
@@ -37,6 +40,7 @@ class PictureFinding:
         has_box: Whether the patient is in it.
         found: The best detection of the patient; None if there is none of the least score.
         iou: Overlap of the two, in [0, 1]; 0 if the patient was missed; NaN where no patient is to be found.
+        constant_iou: Overlap of a constant box with the truth; NaN where no patient is to be found.
     """
 
     file_name: str
@@ -45,6 +49,7 @@ class PictureFinding:
     has_box: bool
     found: Detection | None
     iou: float
+    constant_iou: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +83,21 @@ class DetectionQuality:
         patients: By id.
         over_pictures: Mean overlap over pictures, with an interval over patients.
         over_patients: Mean over patients of their mean overlap, with an interval over patients.
+        constant: As ``over_pictures``, of the constant box.
+        difference: ``over_pictures`` minus ``constant``, over the same resampled patients.
     """
 
     patients: tuple[PatientFindings, ...]
     over_pictures: Estimate
     over_patients: Estimate
+    constant: Estimate
+    difference: Estimate
+
+    @property
+    def beats_constant(self) -> bool:
+        """Whether the detector is better than the constant box by more than chance, where that can be said."""
+        least = self.difference.value if math.isnan(self.difference.low) else self.difference.low
+        return least > 0
 
     @property
     def num_pictures(self) -> int:
@@ -118,8 +133,28 @@ def best_detection(
     return max(sure, key=lambda item: item.score, default=None)
 
 
+def mean_box(pictures: Iterable[OwnedPicture], *, label: str) -> Region | None:
+    """Return the box whose edges are the mean of those of a label in pictures; None if there is none.
+
+    Args:
+        pictures: Those that a detector was trained on.
+        label: Whose boxes.
+    """
+    boxes = [found.box for picture in pictures if (found := picture.box_of(label)) is not None]
+    if not boxes:
+        return None
+    sides = np.array([(box.x, box.y, box.width, box.height) for box in boxes]).mean(axis=0).tolist()
+    return Region(**dict(zip(("x", "y", "width", "height"), sides, strict=True)))
+
+
 def look_at(
-    detector: Detector, picture: OwnedPicture, *, name: str, label: str, min_score: float = LEAST_SCORE
+    detector: Detector,
+    picture: OwnedPicture,
+    *,
+    name: str,
+    label: str,
+    min_score: float = LEAST_SCORE,
+    constant: Region | None = None,
 ) -> PictureFinding:
     """Return what a detector finds in a picture, beside the truth.
 
@@ -129,6 +164,7 @@ def look_at(
         name: Of the detector.
         label: Whose box is scored.
         min_score: What is less sure counts as not found.
+        constant: Box that stands beside it, such as :func:`mean_box`; None is the whole picture.
 
     Raises:
         CohortError: If the picture cannot be read.
@@ -141,7 +177,8 @@ def look_at(
         detector=name,
         has_box=truth is not None,
         found=found,
-        iou=_overlap(None if truth is None else truth.box, found),
+        iou=_overlap(None if truth is None else truth.box, None if found is None else found.box),
+        constant_iou=_overlap(None if truth is None else truth.box, WHOLE if constant is None else constant),
     )
 
 
@@ -158,19 +195,23 @@ def summarize_findings(findings: Sequence[PictureFinding], *, seed: int = 0) -> 
     patients = tuple(_patient(by_patient[name]) for name in sorted(by_patient))
     seen = [finding for finding in findings if finding.has_box]
     scored = [patient for patient in patients if patient.num_pictures]
+    owners = [finding.patient_id for finding in seen]
+    found, constant = ([getattr(finding, what) for finding in seen] for what in ("iou", "constant_iou"))
     return DetectionQuality(
         patients=patients,
-        over_pictures=_mean([item.iou for item in seen], [item.patient_id for item in seen], seed=seed),
+        over_pictures=_mean(found, owners, seed=seed),
         over_patients=_mean(
             [item.mean_iou for item in scored], [item.patient_id for item in scored], seed=seed
         ),
+        constant=_mean(constant, owners, seed=seed),
+        difference=_mean(found, owners, minus=constant, seed=seed),
     )
 
 
-def _overlap(truth: Region | None, found: Detection | None) -> float:
+def _overlap(truth: Region | None, found: Region | None) -> float:
     if truth is None:
         return math.nan
-    return 0.0 if found is None else iou(found.box, truth)
+    return 0.0 if found is None else iou(found, truth)
 
 
 def _patient(own: Sequence[PictureFinding]) -> PatientFindings:
@@ -186,19 +227,21 @@ def _patient(own: Sequence[PictureFinding]) -> PatientFindings:
     )
 
 
-def _mean(values: Sequence[float], patients: Sequence[str], *, seed: int) -> Estimate:
+def _mean(
+    values: Sequence[float], patients: Sequence[str], *, minus: Sequence[float] | None = None, seed: int
+) -> Estimate:
+    """Return the mean of values, or of their differences, with an interval over patients."""
     if not values:
         return Estimate(
             value=math.nan, low=math.nan, high=math.nan, num_resamples=0, num_dropped=0,
             note="No interval: no picture has a box.",
         )  # fmt: skip
-    return bootstrap_patients(
-        _mean_of_column,
-        np.zeros(len(values), dtype=np.int64),
-        np.array(values, dtype=np.float64)[:, None],
-        patients,
-        seed=seed,
-    )
+    nothing = np.zeros(len(values), dtype=np.int64)
+    own = np.array(values, dtype=np.float64)[:, None]
+    if minus is None:
+        return bootstrap_patients(_mean_of_column, nothing, own, patients, seed=seed)
+    other = np.array(minus, dtype=np.float64)[:, None]
+    return paired_bootstrap(_mean_of_column, nothing, own, other, patients, seed=seed)
 
 
 def _mean_of_column(y_true: np.ndarray, y_score: Float[np.ndarray, "num 1"]) -> float:

@@ -8,6 +8,7 @@ References:
     seen their pictures. Settings of the training are ours; the paper tells none.
 """
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -33,12 +34,13 @@ from semioscope.preprocess.detector_quality import (
     DetectionQuality,
     PictureFinding,
     look_at,
+    mean_box,
     summarize_findings,
 )
 from semioscope.recipes.published_hou import HOU_2022
 from semioscope.runs.detector_plan import DetectorPlan, PlannedDetector, planned_detectors, training_pictures
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,11 +185,16 @@ def _train(
     measured = [picture for picture in plan.pictures.pictures if picture.patient_id in one.measured_on]
     findings = []
     if measured:
-        detector = load_own_detector(path)
+        detector, constant = load_own_detector(path), mean_box(own, label=plan.pictures.label)
         with stage(progress, f"measure {place}", len(measured), unit="pictures"):
             for picture in measured:
                 finding = look_at(
-                    detector, picture, name=one.name, label=plan.pictures.label, min_score=plan.min_score
+                    detector,
+                    picture,
+                    name=one.name,
+                    label=plan.pictures.label,
+                    min_score=plan.min_score,
+                    constant=constant,
                 )
                 findings.append(asdict(finding))
                 progress.advance(1)
@@ -248,6 +255,7 @@ def _write(report: DetectorReport, done: Mapping[str, Mapping[str, Any]]) -> Non
                 "detector": finding.detector,
                 "has_box": "yes" if finding.has_box else "no",
                 "iou": finding.iou,
+                "constant_iou": finding.constant_iou,
                 "left": None if box is None else box.x,
                 "top": None if box is None else box.y,
                 "right": None if box is None else box.x + box.width,
@@ -261,6 +269,9 @@ def _write(report: DetectorReport, done: Mapping[str, Mapping[str, Any]]) -> Non
         "flattered": plan.rule == "paper",
         "mean_iou_over_pictures": asdict(quality.over_pictures),
         "mean_iou_over_patients": asdict(quality.over_patients),
+        "constant_box_over_pictures": asdict(quality.constant),
+        "difference_over_pictures": asdict(quality.difference),
+        "beats_constant_box": quality.beats_constant,
         "num_pictures": quality.num_pictures,
         "num_missed": quality.num_missed,
         "share_missed": quality.share_missed,
@@ -294,12 +305,14 @@ def _write(report: DetectorReport, done: Mapping[str, Mapping[str, Any]]) -> Non
 
 def _finding(plain: Mapping[str, Any]) -> PictureFinding:
     found = plain["found"]
-    iou = plain["iou"]
+    overlaps = {
+        name: math.nan if plain[name] is None else float(plain[name]) for name in ("iou", "constant_iou")
+    }
     return PictureFinding(
         file_name=plain["file_name"],
         patient_id=plain["patient_id"],
         detector=plain["detector"],
         has_box=plain["has_box"],
         found=None if found is None else Detection(**{**found, "box": Region(**found["box"])}),
-        iou=float("nan") if iou is None else float(iou),
+        **overlaps,
     )

@@ -19,6 +19,7 @@ from semioscope.preprocess.detector_quality import (
     PictureFinding,
     best_detection,
     look_at,
+    mean_box,
     summarize_findings,
 )
 
@@ -65,6 +66,30 @@ def test_the_surest_box_of_the_patient_is_set_beside_the_truth(picture, found, w
     assert (got.file_name, got.patient_id, got.detector, got.has_box) == ("a.png", "p1", "fold-1", True)
 
 
+def test_a_constant_box_stands_beside_it(picture):
+    assert look_at(Says(), picture, name="all", label="patient", constant=HALF).constant_iou == 0.5
+    assert look_at(Says(), picture, name="all", label="patient").constant_iou == 0.25
+    other = OwnedPicture(
+        path=picture.path, file_name="b.png", patient_id="p2", boxes=(LabelledBox(label="patient", box=HALF),)
+    )
+    assert str(mean_box([picture, other], label="patient")) == "0.25 0.25 0.375 0.5"
+    assert mean_box([picture], label="bed") is None
+
+
+def test_a_detector_that_is_no_better_than_a_constant_box_is_seen_not_to_be():
+    rng = np.random.default_rng(0)
+    for gain, beats in ((0.2, True), (0.0, False), (-0.2, False)):
+        listed = [
+            finding(f"p{number % 6}", 0.5 + gain + rng.normal(0, 0.01), constant=0.5) for number in range(36)
+        ]
+        quality = summarize_findings(listed)
+        assert quality.constant.value == 0.5
+        assert quality.difference.value == pytest.approx(quality.over_pictures.value - 0.5)
+        assert quality.beats_constant == beats
+    few = summarize_findings([finding("p1", 0.5), finding("p2", 0.6)])
+    assert few.beats_constant
+
+
 def test_a_picture_without_the_patient_has_no_overlap(picture):
     for found in ((), (seen(label="bed"),)):
         got = look_at(Says(*found), picture, name="all", label="bed")
@@ -93,7 +118,7 @@ def test_the_overlap_is_that_of_torchvision(values):
     assert iou(one, other) == pytest.approx(float(box_iou(*edges)), abs=1e-9)
 
 
-def finding(patient, value, *, missed=False, without=False):
+def finding(patient, value, *, missed=False, without=False, constant=0.25):
     found = None if missed else seen()
     overlap = math.nan if without else value
     return PictureFinding(
@@ -103,6 +128,7 @@ def finding(patient, value, *, missed=False, without=False):
         has_box=not without,
         found=found,
         iou=overlap,
+        constant_iou=math.nan if without else constant,
     )
 
 
