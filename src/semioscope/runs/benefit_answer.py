@@ -35,6 +35,7 @@ def answer_of(content: Mapping[str, Any], *, metric: str) -> dict[str, Any]:
         lead = f"Pre-training: {_compared(content, 'pretrained', 'scratch', metric)}: {_shown(verdict)}."
     sentences = [
         _other_metric(content, "balanced_accuracy"),
+        _elsewhere(content, told=(metric, "balanced_accuracy")),
         _frozen(content, metric),
         _larger_class(content, metric),
         overlap_sentence(content["overlap"]),
@@ -73,7 +74,7 @@ def _verdict(found: Mapping[str, Any]) -> str:
         return "unknown"
     low, high = _number(found.get("low")), _number(found.get("high"))
     if p_value < LEVEL and low > 0:
-        return "helped"
+        return "helped"  # where lower is better, it harmed
     if p_value < LEVEL and high < 0:
         return "harmed"
     return "not shown"
@@ -117,7 +118,7 @@ def _compared(content: Mapping[str, Any], run: str, against: str, metric: str) -
     names = {"pretrained": "", "scratch": "from scratch", "frozen": "frozen"}
     return (
         f"{METRICS[metric].label} {found['values'][0]:.2f} against {found['values'][1]:.2f} {names[against]}; "
-        f"difference {value:+.2f}, {interval}{over}{why}, {_p_text(found['p_holm'])}"
+        f"difference {value:+.2f}, {interval}{over}{why}, {_p_text(found['p_holm'])} corrected"
     )
 
 
@@ -128,6 +129,25 @@ def _other_metric(content: Mapping[str, Any], metric: str) -> str:
         return ""
     text = _compared(content, "pretrained", "scratch", metric)
     return f"{text[0].upper()}{text[1:]}: {_shown(verdict)}."
+
+
+def _elsewhere(content: Mapping[str, Any], *, told: tuple[str, ...]) -> str:
+    """Say in which other metrics the difference is shown; nothing if in none."""
+    metrics = [name for name in content["comparison"].get("metrics", ()) if name not in told]
+    found = {name: _difference(content, "pretrained", "scratch", name) for name in metrics}
+    words = {True: "better", False: "worse"}
+    shown = [
+        f"{METRICS[name].label} ({words[(_verdict(cells) == 'helped') == METRICS[name].higher_is_better]}, "
+        f"{cells['value']:+.2f})"
+        for name, cells in found.items()
+        if _verdict(cells) in ("helped", "harmed")
+    ]
+    if not shown:
+        return ""
+    return (
+        f"In other metrics it is shown: {join_words(shown)}. Their p values are not corrected for looking at "
+        f"{len(metrics) + len(told)} metrics."
+    )
 
 
 def _frozen(content: Mapping[str, Any], metric: str) -> str:

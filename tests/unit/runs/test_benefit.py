@@ -15,6 +15,7 @@ from semioscope.runs.benefit_pretraining import PretrainingFacts, overlap_of
 from semioscope.runs.compare import compare
 from semioscope.runs.compare_checks import check_comparable
 from semioscope.runs.compare_sources import read_compared
+from semioscope.scoring import METRICS
 
 SKILLS = {"pretrained": 1.5, "scratch": 1.0, "frozen": 0.8}
 GOOD = {"pretrained": 9.0, "scratch": 0.0, "frozen": 9.0}
@@ -72,11 +73,25 @@ def test_a_clear_difference_is_shown(good):
     assert "over 12 patients" in answer["lead"]
 
 
+def test_other_metrics_in_which_it_is_shown_are_named(good):
+    """Where lower is better, a difference below 0 is an improvement."""
+    told = [
+        sentence for sentence in good["answer"]["sentences"] if "In other metrics it is shown" in sentence
+    ]
+    assert len(told) == 1
+    for name, sign in (("auroc", 1), ("brier", -1)):
+        cells = pair_of(good, "pretrained", "scratch")["metrics"][name]
+        assert sign * cells["difference"]["value"] > 0
+        assert f"{METRICS[name].label} (better, {cells['difference']['value']:+.2f})" in told[0]
+    assert "not corrected for looking at 7 metrics" in told[0]
+
+
 def test_a_pre_training_that_harms_is_told_so(tmp_path):
     turned = {"pretrained": 0.0, "scratch": 9.0, "frozen": 0.0}
     content = made_up_content(tmp_path, skills=turned, seeds=SEEDS, num_patients=12)
     assert content["answer"]["verdict"] == "harmed"
     assert content["answer"]["title"] == "Pre-training made it worse"
+    assert "Brier score (worse, +" in " ".join(content["answer"]["sentences"])
     assert content["answer"]["lead"].endswith(": shown.")
 
 
@@ -93,7 +108,8 @@ def test_equal_runs_do_not_differ(tmp_path):
     assert answer["verdict"] == "not shown"
     assert "difference +0.00" in answer["lead"]
     assert "no interval" in answer["lead"]
-    assert "p = 1" in answer["lead"]
+    assert "p = 1 corrected" in answer["lead"]
+    assert not any("In other metrics" in sentence for sentence in answer["sentences"])
 
 
 def test_a_failed_run_leaves_what_can_be_said(tmp_path):
