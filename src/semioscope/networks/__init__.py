@@ -20,6 +20,11 @@ from semioscope.networks.detector_examples import (
     write_coco,
 )
 from semioscope.networks.detector_files import DetectorDesign, read_detector, write_detector
+from semioscope.networks.detector_folder import (
+    PatientDetectors,
+    detector_for_patient,
+    read_detector_folder,
+)
 from semioscope.networks.detector_networks import ARCHITECTURES
 from semioscope.networks.detector_recorded import RecordedDetector, read_recorded, write_recorded
 from semioscope.networks.detector_training import DetectorFit, DetectorTraining, fit_detector
@@ -75,6 +80,7 @@ __all__ = [
     "EventDetector",
     "LabelledBox",
     "NetworkDetector",
+    "PatientDetectors",
     "PictureBoxes",
     "RecordedDetector",
     "WeightsSource",
@@ -85,6 +91,7 @@ __all__ = [
     "choose_engine",
     "describe_accelerator",
     "describe_engines",
+    "detector_for_patient",
     "fetch_weights",
     "find_accelerator",
     "fit_detector",
@@ -99,6 +106,7 @@ __all__ = [
     "motion_features",
     "read_coco",
     "read_detector",
+    "read_detector_folder",
     "read_recorded",
     "verify_weights",
     "weights_folder",

@@ -10,6 +10,7 @@ from semioscope.preprocess.box_quality import (
     summarize_quality,
     true_box,
 )
+from semioscope.preprocess.box_track import BOX_RULES, BoxTrack, TrackCounts, box_track
 from semioscope.preprocess.cohorts import PreprocessReport, preprocess_cohort
 from semioscope.preprocess.crop_boxes import box_after_depth, box_crop
 from semioscope.preprocess.crop_finding import CROP_METHODS, NO_CROPS, CropMethod, crop_method
@@ -33,12 +34,17 @@ from semioscope.preprocess.pictures import (
     resized,
     view_picture,
 )
+from semioscope.preprocess.track_files import EventTrack, read_tracks, write_tracks
+from semioscope.preprocess.track_finding import BoxTracking, TrackConfig, ensure_box_tracks, find_box_track
 
 __all__ = [
+    "BOX_RULES",
     "CROP_METHODS",
     "NO_CROPS",
     "BoxCropConfig",
     "BoxFinding",
+    "BoxTrack",
+    "BoxTracking",
     "CropMethod",
     "CropPlan",
     "CropPlanning",
@@ -47,22 +53,28 @@ __all__ = [
     "DayOrNight",
     "DepthCropPlan",
     "DepthPlanes",
+    "EventTrack",
     "LightFinding",
     "NightRule",
     "NoiseFilter",
     "PictureConfig",
     "PlaneCrop",
     "PreprocessReport",
+    "TrackConfig",
+    "TrackCounts",
     "base_picture",
     "base_size",
     "body_kept",
     "box_after_depth",
     "box_crop",
+    "box_track",
     "crop_method",
     "crop_quality",
     "denoised",
+    "ensure_box_tracks",
     "ensure_crops",
     "find_box",
+    "find_box_track",
     "iou",
     "light_of_pictures",
     "light_of_stretch",
@@ -72,10 +84,12 @@ __all__ = [
     "plan_depth_crop",
     "preprocess_cohort",
     "read_crops",
+    "read_tracks",
     "resized",
     "summarize_quality",
     "true_box",
     "view_picture",
     "widened",
     "write_crops",
+    "write_tracks",
 ]

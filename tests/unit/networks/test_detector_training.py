@@ -12,6 +12,7 @@ from semioscope.networks import (
     DetectorExample,
     DetectorTraining,
     LabelledBox,
+    find_accelerator,
     fit_detector,
     load_detector,
 )
@@ -104,5 +105,24 @@ def test_every_architecture_trains(name, tmp_path):
     examples = [bright_square(seed) for seed in range(4)]
     fit = fit_detector(examples, design=design, training=DetectorTraining(epochs=2, batch_size=2), seed=0)
     assert np.isfinite(fit.train_loss).all()
+    fit.save(tmp_path / "own.safetensors")
+    load_detector("own", weights=tmp_path / "own.safetensors").detect(examples[0].picture)
+
+
+@pytest.mark.needs_gpu
+@pytest.mark.skipif(not find_accelerator().usable, reason="no usable graphics card")
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_graphics_card_trains_and_leaves_the_random_states_alone(name, tmp_path):
+    examples = [bright_square(seed) for seed in range(4)]
+    before = torch.cuda.get_rng_state().clone()
+    fit = fit_detector(
+        examples,
+        design=DetectorDesign(architecture=name),
+        training=DetectorTraining(epochs=2, batch_size=2),
+        seed=0,
+    )
+    assert torch.equal(before, torch.cuda.get_rng_state())
+    assert np.isfinite(fit.train_loss).all()
+    assert {tensor.device.type for tensor in fit.state.values()} == {"cpu"}
     fit.save(tmp_path / "own.safetensors")
     load_detector("own", weights=tmp_path / "own.safetensors").detect(examples[0].picture)
