@@ -148,7 +148,7 @@ def _followed(cohort: Cohort, event: Event, crops: CropsConfig, weights: str, no
         cohort, [event], detector=load_detector(crops.detector, weights=weights), config=crops.track
     )
     said = [f"{one.message} The raw picture was used." for one in done.failures]
-    said += [f"The raw picture was used. {one.reason}" for one in done.flagged]
+    said += [one.reason for one in done.flagged]
     return EventCrops(
         moving={
             (one.event_id, one.recording_id): MovingRegion(track=one.track, rule=crops.boxes)
