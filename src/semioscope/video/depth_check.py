@@ -156,9 +156,9 @@ def _pairing(
         infrared_seconds=infrared.frame_seconds,
         depth_seconds=depth.source.frame_seconds,
     )
-    better = offset_seconds - _shift(times, depth.times_seconds + offset_seconds)
+    better = round(offset_seconds - _shift(times, depth.times_seconds + offset_seconds), 4) + 0.0
     if said and not paired(better).unpaired_share > MOST_UNPAIRED:
-        return (*said[:-1], f"{said[-1]} With depth_offset_seconds {better:.4f} nearly every frame has one.")
+        return (*said[:-1], f"{said[-1]} With depth_offset_seconds {better:g} nearly every frame has one.")
     return said
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, UInt16
 
 from semioscope.core.errors import VideoError
 from semioscope.core.intervals import Interval
+from semioscope.core.wording import counted
 from semioscope.video.decode import Frame, check_times
 from semioscope.video.depth import Pairing, pair_streams
 from semioscope.video.gray16 import Gray16Reader, is_gray16, open_gray16
@@ -301,7 +302,7 @@ def _no_overlap(infrared: Gray16Reader, depth: Gray16Reader, offset_seconds: flo
     for reader, shift in ((infrared, 0.0), (depth, offset_seconds)):
         times = reader.times_seconds + shift
         spans.append(
-            f"{reader.path.name} shows {reader.num_frames} frames"
+            f"{reader.path.name} shows {counted(reader.num_frames, 'frame')}"
             + (f" from {times[0]:.2f} to {times[-1]:.2f} s" if times.size else "")
         )
     return (
