@@ -249,6 +249,17 @@ def test_one_patient_cannot_be_held_out(tmp_path, instant):
     assert call("detector", "train", "--boxes", boxes, *SMALL, "--rule", "paper").exit_code == 0
 
 
+def test_a_detector_without_enough_to_learn_from_is_refused_before_any_is_trained(tmp_path, instant):
+    boxes = make_pictures(tmp_path, {"p1": 4, "p2": 1})
+    shown = call("detector", "train", "--boxes", boxes, *SMALL)
+    assert shown.exit_code == 2
+    assert (
+        "needs 2 pictures and a box to learn from, but fold-1 without p1 has 1 picture and 1 box."
+        in shown.err
+    )
+    assert instant == []
+
+
 def test_weights_that_are_absent_or_of_another_network_are_named(tmp_path, instant, monkeypatch):
     monkeypatch.setenv("SEMIOSCOPE_WEIGHTS_URL", (tmp_path / "mirror").as_uri())
     boxes = make_pictures(tmp_path / "truth")

@@ -21,6 +21,8 @@ from semioscope.splits.patient_groups import patient_groups
 
 HOLD_OUT = "hold-out"
 """Name of the detector that was trained without patients whom a person named."""
+LEAST_PICTURES = 2
+"""Fewer cannot be trained on: batch normalisation needs two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +92,24 @@ def planned_detectors(plan: DetectorPlan) -> tuple[PlannedDetector, ...]:
     """Return which detectors a plan has, and whom each never sees.
 
     Raises:
-        ConfigError: If there are too few patients for the folds.
+        ConfigError: If there are too few patients for the folds, or a detector would have too few pictures.
     """
+    planned = _planned(plan)
+    for one in planned:
+        own = training_pictures(plan, one)
+        num_boxes = sum(len(picture.boxes) for picture in own)
+        if len(own) < LEAST_PICTURES or not num_boxes:
+            without = f" without {', '.join(one.without)}" if one.without else ""
+            msg = (
+                f"Every detector needs {LEAST_PICTURES} pictures and a box to learn from, but {one.name}{without} "
+                f"has {counted(len(own), 'picture')} and {counted(num_boxes, 'box', 'boxes')}. Annotate more patients, "
+                "or use other folds."
+            )
+            raise ConfigError(msg)
+    return planned
+
+
+def _planned(plan: DetectorPlan) -> tuple[PlannedDetector, ...]:
     patients = plan.pictures.patients
     if plan.rule == "paper":
         return (PlannedDetector(name=EVERYBODY, without=(), measured_on=patients),)
