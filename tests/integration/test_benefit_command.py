@@ -121,13 +121,16 @@ def test_patients_whom_pre_training_saw_are_told_everywhere(answered):
     assert [any(sentence in note for note in notes[name]) for name in NAMES] == [True, False, True]
 
 
-def test_the_same_command_again_and_in_another_folder_gives_the_same_bytes(hou, answered, tmp_path):
+def test_the_same_command_again_and_in_another_folder_gives_the_same_bytes(
+    hou, answered, tmp_path, monkeypatch
+):
     out, _ = answered
     shutil.copytree(out, tmp_path / "again")
     (tmp_path / "again" / "benefit.json").unlink()
     (tmp_path / "again" / "report.html").unlink()
     shutil.rmtree(tmp_path / "again" / "scratch")
-    done = call(*command(hou, tmp_path / "again"))
+    monkeypatch.chdir(hou.pretraining.parent)
+    done = call(*command(hou, tmp_path / "again", "--pretrained", hou.pretraining.name))
     assert done.exit_code == 0, done.text
     volatile = tuple(f"{name}/{file}" for name in NAMES for file in VOLATILE_OF_A_RUN)
     assert_same_files(tmp_path / "again", out, without=(*volatile, "units"))
@@ -290,6 +293,9 @@ def test_the_folder_of_other_runs_is_refused(hou, answered):
         in done.err
     )
     assert (out / "benefit.json").read_bytes() == before
+    done = call(*command(hou, out / "scratch"))
+    assert done.exit_code == 2
+    assert "holds a single run, so the runs with and without pre-training need another --out" in done.err
 
 
 def test_without_pre_training_it_is_one_run_that_says_how(hou, tmp_path):

@@ -176,8 +176,8 @@ def _with_note(plan: RunPlan, variant: Variant, overlap: Overlap) -> RunPlan:
 
 
 def variant_config(config: RunConfig, variant: Variant, pretraining: PretrainingFacts) -> RunConfig:
-    """Return the settings of one of the runs."""
-    checkpoint = str(pretraining.checkpoint) if variant.uses_pretraining else None
+    """Return the settings of one of the runs; the place of the checkpoint is whole, wherever the command is given."""
+    checkpoint = str(pretraining.checkpoint.absolute()) if variant.uses_pretraining else None
     return updated(config, {"aggregator": {"pretrained": checkpoint, "frozen": variant.frozen}})
 
 
@@ -277,7 +277,10 @@ def _strict_message(overlap: Overlap, pretraining: PretrainingFacts) -> str:
 
 
 def _refuse_other(plan: BenefitPlan, out: Path) -> None:
-    """Refuse a folder whose runs were begun with other settings, before any of them goes on."""
+    """Refuse the folder of a single run, and one whose runs began with other settings, before any of them goes on."""
+    if RunFolder(path=out).config.exists():
+        msg = f"{out} holds a single run, so the runs with and without pre-training need another --out. Choose one."
+        raise ConfigError(msg)
     for variant, run in zip(VARIANTS, plan.plans, strict=True):
         path = RunFolder(path=out / variant.name).config
         if path.exists() and read_config(path) != run.config:
