@@ -102,8 +102,8 @@ def planned_detectors(plan: DetectorPlan) -> tuple[PlannedDetector, ...]:
             without = f" without {', '.join(one.without)}" if one.without else ""
             msg = (
                 f"Every detector needs {LEAST_PICTURES} pictures and a box to learn from, but {one.name}{without} "
-                f"has {counted(len(own), 'picture')} and {counted(num_boxes, 'box', 'boxes')}. Annotate more patients, "
-                "or use other folds."
+                f"has {counted(len(own), 'picture')} and {counted(num_boxes, 'box', 'boxes')}. Annotate more "
+                "patients, or use other folds."
             )
             raise ConfigError(msg)
     return planned
