@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, str] = {
     "depth_crop": "noise removal and depth crop of a 512x424 stream against real time, beside its decoding",
     "slices": "trainings at the size of Karácsony 2022: seconds per epoch, hours of five folds and of a search",
     "crop_quality": "what the depth crop keeps of synthetic patients, and which of the bad crops its check sees",
+    "pretraining": "pre-training at the size of Hou 2022: cached features, bf16, memory, two processes",
     "predict_length": "predict on a 60-minute video against a 2-minute video",
 }
 _SIGNS = {">=": operator.ge, "<=": operator.le, "<": operator.lt}

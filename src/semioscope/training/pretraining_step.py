@@ -14,6 +14,9 @@ from semioscope.training.excerpt_source import ExcerptSource, SpoiltExcerpts, no
 from semioscope.training.pretraining_settings import PRECISIONS, PretrainingConfig, learning_rate_share
 from semioscope.training.process_group import ProcessGroup
 
+_LARGE = 65_536
+"""Gradients of so many numbers are summed one by one; smaller ones together, for each meeting takes time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PretrainingWork:
@@ -119,13 +122,23 @@ def _added_up(work: PretrainingWork, loss: torch.Tensor) -> list[torch.Tensor]:
             parameter.grad = torch.zeros_like(parameter)
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if work.group.size > 1:
-        flat = torch.cat([*(gradient.flatten() for gradient in gradients), loss.view(1)]).cpu()
-        work.group.add_up(flat)
-        *parts, total = torch.split(flat, [*(gradient.numel() for gradient in gradients), 1])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
-        loss.copy_(total[0])
+        small = [loss, *(gradient for gradient in gradients if gradient.numel() < _LARGE)]
+        for gradient in gradients:
+            if gradient.numel() >= _LARGE:  # in its place: no second copy of most of them
+                _add_up(work.group, gradient)
+        flat = torch.cat([tensor.flatten() for tensor in small])
+        _add_up(work.group, flat)
+        for tensor, part in zip(small, torch.split(flat, [tensor.numel() for tensor in small]), strict=True):
+            tensor.copy_(part.view_as(tensor))
     return gradients
+
+
+def _add_up(group: ProcessGroup, tensor: torch.Tensor) -> None:
+    """Sum a tensor over all processes; they meet on the CPU."""
+    met = tensor.cpu()
+    group.add_up(met)
+    if met is not tensor:
+        tensor.copy_(met)
 
 
 def _check_finite(spoilt: SpoiltExcerpts, names: list[str]) -> None:
