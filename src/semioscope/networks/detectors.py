@@ -19,6 +19,7 @@ from jaxtyping import UInt8
 
 from semioscope.core.errors import ConfigError, WeightsError, unknown_name
 from semioscope.core.progress import Progress
+from semioscope.core.wording import counted
 from semioscope.networks.backbones import Translate
 from semioscope.networks.detections import Detection, Detector, clipped_detection
 from semioscope.networks.detector_networks import (
@@ -255,9 +256,16 @@ def load_own_detector(path: Path, *, weights_hash: str | None = None) -> Network
     module = empty_network(file.design.build)
     fill_network(module, file.state)
     notes: tuple[str, ...] = ()
-    if file.training.get("rule") == "paper":
+    if weights_hash is None and file.training.get("trained_on"):
+        known = len(file.training["trained_on"])
+        rest = (
+            " It is the only one of its training (rule paper)."
+            if file.training.get("rule") == "paper"
+            else " Give its folder in place of the file: then nobody is looked at by a detector that saw them."
+        )
         notes = (
-            f"{path.name} was trained on all patients (rule paper): what it finds on them is better than on others.",
+            f"{path.name} was trained on {counted(known, 'patient')}: what it finds on them is better than on "
+            f"others.{rest}",
         )
     return NetworkDetector(
         module,

@@ -81,6 +81,11 @@ def test_nobody_is_looked_at_by_a_detector_that_was_trained_on_them(trained):
         assert detector_of(detectors, event_id="e", recording_id="r", patient_id=patient) is chosen
     assert detector_for_patient(trained, "p1").weights_hash == hashes["fold-1"]
     assert {item.label for item in chosen.detect(np.zeros((64, 64, 3), np.uint8))} <= {"patient"}
+    alone = load_detector("own", weights=trained / "fold-1.safetensors").notes
+    assert alone[0].startswith(
+        "fold-1.safetensors was trained on 2 patients: what it finds on them is better"
+    )
+    assert "Give its folder in place of the file" in alone[0]
     with pytest.raises(LeakageError, match=r"belong to patients\. Ask for_patient first"):
         detectors.detect(np.zeros((64, 64, 3), np.uint8))
 
@@ -120,7 +125,7 @@ def test_the_rule_paper_looks_at_everybody_and_says_that_it_flatters(trained, tm
     detectors = load_detector("own", weights=tmp_path)
     assert detectors.for_patient("p1") is detectors.for_patient("p9")
     assert "was trained on all its patients (rule paper)" in detectors.notes[0]
-    assert "was trained on all patients (rule paper)" in load_detector("own", weights=path).notes[0]
+    assert "It is the only one of its training (rule paper)." in load_detector("own", weights=path).notes[0]
 
 
 def test_a_file_that_was_exchanged_is_refused(own):
