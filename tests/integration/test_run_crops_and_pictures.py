@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import edit_rows
-from ward_run import RECIPE, WardRun
+from tiny import Called, call, edit_rows
+from tiny_ward import ward_arguments
+from ward_run import RECIPE, SLICE_SETTINGS, WardRun
 
 from semioscope.core.files import read_json
 from semioscope.core.progress import QuietProgress
 from semioscope.evaluation import read_examples
 from semioscope.preprocess.crops import read_crops
-from semioscope.recipes import apply_overrides, read_config
+from semioscope.recipes import apply_overrides, make_config, read_config
 from semioscope.runs import RunPlan, plan_run
 from semioscope.runs.crops import RunCrops, crop_stage
 from semioscope.runs.results import Failure, ViewScore, collect, one_per_view
@@ -100,8 +101,86 @@ def test_what_cannot_be_planned_is_a_failure_and_keeps_the_raw_picture(
 
 def test_a_run_without_crops_looks_at_no_table(ward_run: WardRun, own_ward: Path) -> None:
     (own_ward / "crops.tsv").write_text("not a table\n")
-    crops, failures = staged(plan_of(ward_run, own_ward, "crops.method=none"))
+    crops, failures = staged(plan_of(ward_run, own_ward, "crops.method=none", "gray.depth_crop=false"))
     assert (crops.plans, crops.facts, failures) == ((), {}, [])
+
+
+OF_2020_AND_2022 = ("karacsony-2020", "karacsony-2022-b", "karacsony-2022-a")
+
+
+def test_recipes_get_their_own_boxes_whatever_runs_first(ward_run: WardRun, own_ward: Path) -> None:
+    detections = ward_run.cohort / "truth" / "detections.json"
+    settings = (
+        "crops.detector=recorded",
+        f"crops.weights={detections}",
+        "backbone.name=motion",
+        "baselines=[majority]",
+    )
+    table = own_ward / "crops.tsv"
+    found: list[tuple[bytes, dict[str, tuple]]] = []
+    for order in (OF_2020_AND_2022, tuple(reversed(OF_2020_AND_2022))):
+        table.unlink(missing_ok=True)
+        seen = {}
+        for recipe in order:
+            plan = plan_run(apply_overrides(make_config(recipe), [*settings, "folds.num_folds=2"]), own_ward)
+            crops, failures = staged(plan)
+            assert failures == []
+            assert {crop.cropper for crop in crops.plans} == {plan.config.crops.method}
+            seen[recipe] = crops.plans
+        found.append((table.read_bytes(), seen))
+    assert found[0] == found[1]
+    _, seen = found[0]
+    assert seen["karacsony-2022-a"] == seen["karacsony-2022-b"]
+    boxes = [{crop.place: crop.box for crop in seen[recipe]} for recipe in OF_2020_AND_2022[:2]]
+    assert boxes[0].keys() == boxes[1].keys()
+    both = [place for place in boxes[0] if boxes[0][place] and boxes[1][place]]
+    assert both
+    assert all(boxes[0][place] != boxes[1][place] for place in both)  # 20 % and 30 % further out
+
+
+def dry_run(ward_run: WardRun, cohort: Path, tmp_path: Path) -> Called:
+    command = ward_arguments(RECIPE, cohort, tmp_path / "no-run", settings=SLICE_SETTINGS)
+    return call(*command, "--dry-run")
+
+
+def test_a_dry_run_tells_what_is_wrong_with_the_table(
+    ward_run: WardRun, own_ward: Path, tmp_path: Path
+) -> None:
+    table = own_ward / "crops.tsv"
+    before = table.read_text()
+    shown = dry_run(ward_run, own_ward, tmp_path)
+    assert (shown.exit_code, "Warning: crops.tsv" in shown.out) == (0, False)
+    edit_rows(
+        table, lambda row: row | {"onset_seconds": "0.25"} if row["event_id"] in ("p01-s1", "p02-s1") else row
+    )
+    edit_rows(table, lambda row: row | {"origin": "manual"} if row["event_id"] == "p02-s1" else row)
+    shown = dry_run(ward_run, own_ward, tmp_path)
+    assert shown.exit_code == 0
+    assert (
+        "Warning: crops.tsv row 2 (event p01-s1): made automatically for other times of its event"
+        in shown.out
+    )
+    assert "Warning: crops.tsv row 3 (event p02-s1): made by hand for other times of its event" in shown.out
+    table.write_text(before.replace("auto", "bogus", 1))
+    shown = dry_run(ward_run, own_ward, tmp_path)
+    assert shown.exit_code == 2
+    assert "crops.tsv row 2 (event p01-s1): origin must be auto or manual, got 'bogus'." in shown.err
+    assert not (tmp_path / "no-run").exists()
+
+
+def test_rows_by_hand_for_other_times_stand_in_the_report(ward_run: WardRun, own_ward: Path) -> None:
+    edit_rows(
+        own_ward / "crops.tsv",
+        lambda row: (
+            row | {"onset_seconds": "0.25", "origin": "manual"} if row["event_id"] == "p01-s1" else row
+        ),
+    )
+    first, again = (staged(plan_of(ward_run, own_ward))[0] for _ in range(2))
+    assert first.notes == again.notes  # the report of a run that is taken up again is the same
+    (note,) = first.notes
+    assert note.startswith(
+        "1 row of crops.tsv by hand was made for other times of its event and is used as written"
+    )
 
 
 def views_of(run: Path) -> list[ViewScore]:
@@ -155,6 +234,6 @@ def test_pictures_are_blurred_unless_asked_for_and_off_leaves_none(ward_run: War
 
 def test_the_bundle_says_how_pictures_are_seen(ward_run: WardRun) -> None:
     content = json.loads((ward_run.bundle / "bundle.json").read_text())
-    assert content["gray"] == {"depth_crop": True, "high": 99.0, "low": 1.0, "window": "percentiles"}
+    assert content["gray"] == {"depth_crop": True, "high": None, "low": None, "window": "percentiles"}
     assert content["crops"]["method"] == "depth"
     assert ward_run.bundle.name == f"{RECIPE}.semio"

@@ -87,7 +87,10 @@ def test_every_series_makes_its_table(name: str, ward: Path, tmp_path: Path) -> 
     assert [row["name"] for row in content["rows"]] == [row.name for row in SERIES[name]()]
     assert {row["status"] for row in content["rows"]} == {"done"}
     page = (tmp_path / "series" / "report.html").read_text()
+    assert 'id="crops"' in page
     for row in content["rows"]:
+        assert row["crops"] == scores_of(tmp_path / "series" / row["folder"])["crops"]
+        assert (row["cropper"], row["depth_crop"]) == ("depth_box", row["data_set"] != "A")
         assert (tmp_path / "series" / row["folder"] / "report.html").is_file()
         assert f"{row['folder']}/report.html" in page
 

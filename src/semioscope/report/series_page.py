@@ -1,6 +1,7 @@
 """One self-contained HTML file about a series of runs: a table as the paper's, with the printed values beside."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from semioscope.report.slice_figures import series_bars_figure
 from semioscope.report.slices import class_rows
 from semioscope.report.wording import (
     UNDEFINED,
+    count,
     estimate_cell,
     mean_text,
     plural,
@@ -53,6 +55,7 @@ def write_series_report(folder: Path) -> Path:
             {"title": title, "rows": [_row(row, folder) for row in rows if _classes(row) == number]}
             for number, title in _class_groups(rows)
         ],
+        "crops": _crop_rows(rows),
         "sources": _sources(rows),
         "figures": drawn,
     }
@@ -187,6 +190,30 @@ def _printed_classes(published: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for name, cells in as_mapping(published.get("per_class")).items()
     ]  # fmt: skip
+
+
+_CROP_COUNTS = ("num_accepted", "num_flagged", "num_rejected", "num_failed", "num_manual")
+
+
+def _crop_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return how events were cropped, once for runs of one data set, number of classes and cropper that agree."""
+    told: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        crops = as_mapping(row.get("crops"))
+        if not crops:
+            continue
+        cleared = "cleared by depth" if row.get("depth_crop") else "nothing cleared by depth"
+        about = (str(row.get("data_set") or "?"), plural(_classes(row), "class", "classes"))
+        how = (str(row.get("cropper") or "?"), cleared)
+        key = (*about, *how, *(count(crops.get(name)) for name in _CROP_COUNTS))
+        told.setdefault(key, []).append(str(row.get("classifier") or "?"))
+    names = ("data_set", "classes", "cropper", "cleared", *(name[4:] for name in _CROP_COUNTS))
+    same = Counter(key[:4] for key in told)
+    return [
+        dict(zip(names, key, strict=True))
+        | {"classifiers": join_words(classifiers) if same[key[:4]] > 1 else ""}
+        for key, classifiers in told.items()
+    ]
 
 
 def _sources(rows: Sequence[Mapping[str, Any]]) -> list[str]:

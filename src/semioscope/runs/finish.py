@@ -14,6 +14,7 @@ from semioscope.evaluation import ExampleTable, FoldTask
 from semioscope.features import EventFeatures, load_backbone, plan_fps
 from semioscope.models import describe as describe_aggregator
 from semioscope.plans import SlicePlan
+from semioscope.preprocess import CROP_METHODS
 from semioscope.recipes import followed_protocol
 from semioscope.runs.bundle import BundleFacts, CalibrationFacts, ViewShape, write_bundle
 from semioscope.runs.bundle_crops import portable_crops
@@ -76,9 +77,11 @@ class RunOutcome:
             text += "\nSynthetic cohort: these scores mean nothing clinically."
         if flagged := self.scores.get("crops", {}).get("num_flagged"):
             text += (
-                f"\n{counted(flagged, 'crop is', 'crops are')} in doubt, and the raw picture was kept there. Look at "
-                f"them: semioscope crop sheet COHORT --cropper {self.scores['crops']['cropper']}."
+                f"\n{counted(flagged, 'crop is', 'crops are')} in doubt, and the raw picture was kept there."
             )
+            cropper = self.scores["crops"]["cropper"]
+            if cropper in CROP_METHODS:
+                text += f" Look at them: semioscope crop sheet COHORT --cropper {cropper}."
         if lost := self.scores["decode"]["num_missing_clips"]:
             lacking = "lacks frames and was" if lost == 1 else "lack frames and were"
             text += (

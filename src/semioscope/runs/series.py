@@ -191,26 +191,33 @@ def _performed(
         "num_classes": len(run.config.task.classes),
         "classes": list(run.config.task.class_names),
         "classifier": run.row.classifier,
+        "cropper": run.config.crops.method,
+        "depth_crop": run.config.pictures == "gray" and run.config.gray.depth_crop,
         "folder": run.row.name,
         "published": _published(run.config),
     }
     if run.plan is None:
-        return about | {"status": FAILED, "message": run.message, "slices": {}, "event": {}}, 1
+        return about | _failed(run.message), 1
     try:
         done = perform_run(
             run.plan, out / run.row.name, executor=executor, workers=workers, progress=progress, report=report
         )
     except SemioscopeError as err:
         progress.message(f"{run.row.title}: {err}", level="warning")
-        return about | {"status": FAILED, "message": str(err), "slices": {}, "event": {}}, 1
+        return about | _failed(str(err)), 1
     row = about | {
         "status": DONE,
         "message": "",
         "slices": done.scores["slices"],
         "event": done.scores["event"],
+        "crops": done.scores.get("crops", {}),
         "failures": done.num_failures,
     }
     return row, done.num_failures
+
+
+def _failed(message: str) -> dict[str, Any]:
+    return {"status": FAILED, "message": message, "slices": {}, "event": {}, "crops": {}}
 
 
 def _published(config: RunConfig) -> dict[str, Any]:

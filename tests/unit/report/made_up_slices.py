@@ -134,7 +134,8 @@ def write_series(folder: Path, *, failed: tuple[int, ...] = (3,)) -> Path:
         name = f"{data_set.lower()}-{num_classes}-{classifier.lower().replace(' ', '-')}"
         row = {
             "name": name, "folder": name, "title": f"{classifier} on {data_set}, {num_classes} classes",
-            "data_set": data_set, "num_classes": num_classes, "classifier": classifier,
+            "data_set": data_set, "num_classes": num_classes, "classifier": classifier, "cropper": "depth_box",
+            "depth_crop": data_set != "A",
             "published": published_slices(recipe, num_classes=num_classes, aggregator=aggregator, extended=extended),
         }  # fmt: skip
         if position in failed:
@@ -143,12 +144,14 @@ def write_series(folder: Path, *, failed: tuple[int, ...] = (3,)) -> Path:
                 "message": "Batches must fit into memory, got 9 GB.",
                 "slices": {},
                 "event": {},
+                "crops": {},
             }
         else:
             views = made_up_views(num_classes, seed=position)
             slices = slices_of_views(views, num_classes=num_classes, recipe=recipe, extended=extended)
             event = {"accuracy": made_up_run.estimate(0.81, 0.7, 0.9), "macro_f1": made_up_run.estimate(0.8)}
-            row |= {"status": "done", "message": "", "slices": slices, "event": event}
+            crops = CROPS | {"num_accepted": 70 + num_classes}
+            row |= {"status": "done", "message": "", "slices": slices, "event": event, "crops": crops}
             write_text(folder / name / "report.html", "<!doctype html><title>run</title>")
         rows.append(row)
     content = {

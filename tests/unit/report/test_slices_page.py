@@ -329,6 +329,43 @@ def test_a_series_stands_beside_the_printed_table(series):
     assert "B I3D undefined, printed 0.682 ± 0.111" in svg
 
 
+def crop_cells(folder):
+    """Return the cells of the table of crops, row by row."""
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    section = html[html.index('id="crops"') :].partition("</section>")[0].partition("<tbody>")[2]
+    rows = re.findall(r"<tr>(.*?)</tr>", section, flags=re.DOTALL)
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, flags=re.DOTALL) for row in rows]
+    return [[re.sub(r"<[^>]+>", " ", cell).replace("\xa0", " ").strip() for cell in row] for row in cells]
+
+
+def test_a_series_tells_how_its_data_sets_were_cropped(tmp_path, quick_figures):
+    made_up_slices.write_series(tmp_path)
+    page_of(tmp_path)
+    boxed, cleared = "depth_box nothing cleared by depth", "depth_box cleared by depth"
+    assert crop_cells(tmp_path) == [
+        ["A", "2 classes", boxed, "72", "2", "1", "1", "3"],
+        ["A", "3 classes", boxed, "73", "2", "1", "1", "3"],
+        ["B", "2 classes", cleared, "72", "2", "1", "1", "3"],
+        ["B", "3 classes", cleared, "73", "2", "1", "1", "3"],
+        ["B0.5", "3 classes", cleared, "73", "2", "1", "1", "3"],
+    ]
+
+
+def test_runs_of_a_series_that_saw_other_crops_are_told_apart(tmp_path, quick_figures):
+    made_up_slices.write_series(tmp_path)
+    page_of(tmp_path, lambda content: content["rows"][1]["crops"].update(num_flagged=0, num_accepted=74))
+    assert [row[0].split() + row[3:5] for row in crop_cells(tmp_path)][:2] == [
+        ["A", "I3D", "72", "2"],
+        ["A", "LSTM", "74", "0"],
+    ]
+
+    def without(content):
+        for row in content["rows"]:
+            row.pop("crops")
+
+    assert "Crops" not in page_of(tmp_path, without).text
+
+
 def test_links_lead_only_to_reports_that_are_there(tmp_path, series, quick_figures):
     write_text(tmp_path / "series.json", (series / "series.json").read_text(encoding="utf-8"))
     assert page_of(tmp_path).links == ["#table"]

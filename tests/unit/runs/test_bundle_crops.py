@@ -69,8 +69,8 @@ def test_a_file_that_is_absent_or_another_is_told(trained, places):
         detector_weights(crops, places[0])
     assert str(caught.value) == (
         f"The model was trained with the file mine.safetensors (SHA-256 {crops.weights_sha256[:12]}...), which must "
-        "be in the bundle model.semio or in the folder of weights, but it is not there. Copy it there, or give its path "
-        "with --detector-weights FILE."
+        "be in the bundle model.semio or in the folder of weights, but it is not there. Copy it there, or give its "
+        "path with --detector-weights FILE."
     )
     other = places[1] / "mine.safetensors"
     other.write_bytes(b"other numbers")
