@@ -14,6 +14,8 @@ _TITLES = {
     "not shown": "Pre-training is not shown to help",
     "unknown": "Whether pre-training helped cannot be said",
 }
+_TRIVIAL = {"mean_feature": "always the mean feature", "spoilt_input": "the spoilt excerpt as it is"}
+"""Answers that learn nothing, as ``trivial_loss`` names them."""
 
 
 def answer_of(content: Mapping[str, Any], *, metric: str) -> dict[str, Any]:
@@ -183,13 +185,20 @@ def _partial(pretraining: Mapping[str, Any]) -> str:
 
 
 def _learnt_little(pretraining: Mapping[str, Any]) -> str:
-    """Say so where pre-training does no better than to answer every frame with the mean feature."""
-    by_epoch, trivial = pretraining["epoch_loss"], _number(pretraining["trivial_loss"].get("mean_feature"))
-    if not by_epoch or not by_epoch[-1] >= trivial:
+    """Say so where pre-training does no better than answers that learn nothing."""
+    by_epoch = pretraining["epoch_loss"]
+    if not by_epoch:
+        return ""
+    unbeaten = [
+        f"{title} has {pretraining['trivial_loss'][name]:.6g}"
+        for name, title in _TRIVIAL.items()
+        if by_epoch[-1] >= _number(pretraining["trivial_loss"].get(name))
+    ]
+    if not unbeaten:
         return ""
     return (
-        "The pre-training has learnt little that could help: in its last whole epoch the loss is "
-        f"{by_epoch[-1]:.6g}, and always the mean feature has {trivial:.6g}."
+        f"The pre-training has learnt {'nothing' if len(unbeaten) == len(_TRIVIAL) else 'little'} that could help: "
+        f"its loss was {by_epoch[-1]:.6g} in the last whole epoch, and {join_words(unbeaten)}."
     )
 
 
