@@ -94,7 +94,7 @@ def test_a_search_that_cannot_divide_the_training_patients_is_refused_at_once(
     done = call(*searched(ward_run, tmp_path / "run", "--set", "folds.num_folds=2"))
     assert done.exit_code == 2
     assert (
-        "but those of fold 0, 1 cannot be divided so that every class has a patient on both sides."
+        "but those of folds 0 and 1 cannot be divided so that every class has a patient on both sides."
         in done.err
     )
     assert not (tmp_path / "run").exists()
