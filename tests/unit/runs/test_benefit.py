@@ -164,8 +164,8 @@ def test_the_two_groups_of_patients_add_up(usual):
         ({"step": 12}, "The pre-training is not finished: step 12 of 40 was used."),
         (
             {"epoch_loss": [70.0, 55.0]},
-            "The pre-training has learnt nothing that could help: its loss was 55 in the last whole epoch, and always "
-            "the mean feature has 50 and the spoilt excerpt as it is has 20.",
+            "The pre-training has learnt nothing that could help: its loss was 55 in the last whole epoch, and "
+            "always the mean feature has 50 and the spoilt excerpt as it is has 20.",
         ),
         (
             {"epoch_loss": [70.0, 25.0]},
