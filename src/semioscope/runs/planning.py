@@ -27,6 +27,7 @@ from semioscope.networks import BackboneSpec, backbone_spec
 from semioscope.plans import ClipPlan, SlicePlan, clips_in
 from semioscope.preprocess import NO_CROPS, CropPlan
 from semioscope.preprocess.crop_check import run_warnings
+from semioscope.preprocess.frame_pictures import FramePictureConfig
 from semioscope.preprocess.gray_pictures import GrayPictureConfig
 from semioscope.preprocess.moving_region import FOLLOWED, MovingRegion
 from semioscope.recipes import RunConfig
@@ -177,6 +178,8 @@ class RunPlan:
         picture = self.config.picture
         if isinstance(picture, GrayPictureConfig):
             picture = picture.model_copy(update={"depth_crop": False})
+        if isinstance(picture, FramePictureConfig):  # it would cut the middle out
+            picture = self.config.preprocess
         return tuple(
             plan_extraction(
                 self.cohort,
