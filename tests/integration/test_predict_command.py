@@ -177,7 +177,10 @@ def test_tables_that_do_not_fit(tiny: Tiny, tmp_path: Path) -> None:
         (["--onset=-5"], "Error: --onset must be 0 or later"),
         (["--offset", "1:75"], "Error: --offset must have minutes and seconds below 60"),
         (["--engine", "foo"], "Error: Unknown engine 'foo'."),
-        (["--depth", "d.mkv"], "Error: Depth and croppers are for models of slices or excerpts, but gestures-2021.semio"),
+        (
+            ["--depth", "d.mkv"],
+            "Error: Depth and croppers are for models of slices or excerpts, but gestures-2021.semio",
+        ),
         (["--cropper", "box"], "Leave out --depth, --cropper, --detector and --detector-weights."),
     ],
 )

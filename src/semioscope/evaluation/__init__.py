@@ -11,14 +11,13 @@ from semioscope.evaluation.clip_table import (
     write_clip_table,
 )
 from semioscope.evaluation.clips import build_clip_table, wanted_clips
-from semioscope.evaluation.examples import (
+from semioscope.evaluation.example_table import (
     ExampleTable,
-    LeftOut,
     ViewExample,
-    build_examples,
     read_examples,
     write_examples,
 )
+from semioscope.evaluation.examples import LeftOut, build_examples
 from semioscope.evaluation.fold import (
     FINAL,
     FoldGroup,

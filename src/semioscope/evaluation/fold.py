@@ -14,7 +14,7 @@ import numpy as np
 
 from semioscope.core.errors import ConfigError
 from semioscope.core.files import digest, file_sha256, write_json
-from semioscope.evaluation.examples import EXAMPLE_FILES, ExampleTable, read_examples
+from semioscope.evaluation.example_table import EXAMPLE_FILES, ExampleTable, read_examples
 from semioscope.evaluation.levels import level_of
 from semioscope.execution import Unit
 from semioscope.models import Aggregator, AggregatorConfig, relative_cost, restore, save

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from semioscope.core.progress import format_seconds
 from semioscope.core.wording import counted
-from semioscope.evaluation.examples import read_examples
+from semioscope.evaluation.example_table import read_examples
 from semioscope.evaluation.fold import FoldTask
 from semioscope.evaluation.levels import level_of
 from semioscope.training import measured_step_seconds, training_device

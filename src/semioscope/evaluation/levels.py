@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from semioscope.core.config import Config
-from semioscope.evaluation.examples import ExampleTable
+from semioscope.evaluation.example_table import ExampleTable
 from semioscope.models import Aggregator
 from semioscope.plans import ClipPlan, ExcerptStepPlan, SegmentPlan, SlicePlan, StepPlan
 from semioscope.training import (

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from semioscope.core.progress import format_seconds
 from semioscope.core.wording import counted
-from semioscope.evaluation.examples import ExampleTable, read_examples
+from semioscope.evaluation.example_table import ExampleTable, read_examples
 from semioscope.evaluation.levels import level_of
 from semioscope.evaluation.search_folds import TrialTask, search_data, search_sides
 from semioscope.training import (

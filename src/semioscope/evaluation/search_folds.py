@@ -22,7 +22,7 @@ import numpy as np
 from semioscope.core.errors import ConfigError, LeakageError
 from semioscope.core.files import digest, write_json
 from semioscope.core.wording import counted
-from semioscope.evaluation.examples import ExampleTable, read_examples
+from semioscope.evaluation.example_table import ExampleTable, read_examples
 from semioscope.evaluation.fold import FoldTask
 from semioscope.evaluation.levels import level_of
 from semioscope.execution import Unit
