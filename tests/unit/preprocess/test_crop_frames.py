@@ -36,7 +36,9 @@ def test_paired_frames_are_those_of_the_event(cohort):
     assert frames.has_depth.tolist() == [True] * 16
     late = replace(cohort.recordings["e1"], depth_offset_seconds=1.0)
     frames, found = read(cohort, late)
-    assert frames.has_depth.tolist() == [frame.depth is not None for frame in found] == [False] * 6 + [True] * 10
+    assert (
+        frames.has_depth.tolist() == [frame.depth is not None for frame in found] == [False] * 6 + [True] * 10
+    )
 
 
 def test_frames_can_be_asked_for_anywhere(cohort):
@@ -75,7 +77,9 @@ def test_colour_is_read_on_its_grid(cohort, tmp_path):
     with_depth = replace(recording, depth_path="lost.mkv")
     assert len(read(own, with_depth, with_depth=False)[1]) == len(found)
     assert recording_window(own, with_depth) is None
-    with pytest.raises(VideoError, match=r"Infrared: a.mkv must hold 16-bit gray pictures .* got 8-bit colour"):
+    with pytest.raises(
+        VideoError, match=r"Infrared: a.mkv must hold 16-bit gray pictures .* got 8-bit colour"
+    ):
         read(own, with_depth)
     assert shown(found[0].picture, None) is found[0].picture
 
