@@ -341,7 +341,7 @@ def test_a_bundle_works_on_a_machine_that_has_the_file_of_its_detector(
     )
     absent = call(*command)
     assert absent.exit_code != 0
-    assert "The model was trained with the file detections.json (SHA-256 " in absent.text
+    assert "The model was trained with the detector detections.json (SHA-256 " in absent.text
     assert "give its path with --detector-weights FILE" in absent.text
     shutil.copy(made, there)
     found = call(*command)
@@ -352,7 +352,7 @@ def test_a_bundle_works_on_a_machine_that_has_the_file_of_its_detector(
     other = tmp_path / "other.json"
     write_json(other, {"schema_version": 1, "detections": {}})
     given = call(*command, "--detector-weights", other)
-    assert f"{other} is not the file detections.json that the model was trained with" in given.out
+    assert f"{other} is not the detector detections.json that the model was trained with" in given.out
 
 
 def test_what_a_model_has_no_use_for_is_refused(ward_run: WardRun, bundle: Bundle, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def event_crops(cohort: Cohort, event: Event, request: PredictionRequest, bundle
         weights = _weights(crops, bundle)
         if crops.detector == own.detector and is_other_file(weights, own):
             notes.append(
-                f"{weights} is not the file {own.weights} that the model was trained with: its boxes may differ."
+                f"{weights} is not the detector {own.weights} that the model was trained with: its boxes may differ."
             )
         if crops.method == FOLLOWED:
             return _followed(cohort, event, crops, weights, notes)

@@ -68,9 +68,9 @@ def test_a_file_that_is_absent_or_another_is_told(trained, places):
     with pytest.raises(WeightsError) as caught:
         detector_weights(crops, places[0])
     assert str(caught.value) == (
-        f"The model was trained with the file mine.safetensors (SHA-256 {crops.weights_sha256[:12]}...), which must "
-        "be in the bundle model.semio or in the folder of weights, but it is not there. Copy it there, or give its "
-        "path with --detector-weights FILE."
+        f"The model was trained with the detector mine.safetensors (SHA-256 {crops.weights_sha256[:12]}...), which "
+        "must be in the bundle model.semio or in the folder of weights, but it is not there. Copy it there, or give "
+        "its path with --detector-weights FILE."
     )
     other = places[1] / "mine.safetensors"
     other.write_bytes(b"other numbers")
@@ -90,6 +90,22 @@ def test_bundles_of_earlier_versions_name_a_place(trained, places):
     assert detector_weights(old, places[0]) == str(places[0] / file.name)
     (places[0] / file.name).unlink()
     with pytest.raises(
-        WeightsError, match=r"with the file mine\.safetensors, which must be in the bundle model\.semio"
+        WeightsError, match=r"with the detector mine\.safetensors, which must be in the bundle model\.semio"
     ):
         detector_weights(old, places[0])
+
+
+def test_a_folder_of_detectors_is_known_by_what_it_says_of_itself(places, tmp_path):
+    folder = tmp_path / "mydetectors"
+    folder.mkdir()
+    (folder / "detectors.json").write_text('{"rule": "patient"}')
+    crops = portable_crops(CropsConfig(method="track", detector="own", weights=str(folder)))
+    assert crops.weights == "mydetectors"
+    assert crops.weights_sha256 == hashlib.sha256(b'{"rule": "patient"}').hexdigest()
+    with pytest.raises(WeightsError, match="but it is not there"):
+        detector_weights(crops, places[0])
+    folder.rename(places[1] / "mydetectors")
+    assert detector_weights(crops, places[0]) == str(places[1] / "mydetectors")
+    (places[1] / "mydetectors" / "detectors.json").write_text("{}")
+    with pytest.raises(WeightsError, match="has another content"):
+        detector_weights(crops, places[0])
