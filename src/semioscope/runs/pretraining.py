@@ -245,6 +245,7 @@ def _ready(
     log_event(folder.run, "start", processes=group.size, workers=workers, device=device, steps=num_done)
     report = extract(contextual.joined, executor=make_executor(executor, workers=workers), progress=progress)
     failures = [_failure(item) for item in dict.fromkeys((*contextual.failures, *report.failures))]
+    progress.message(f"Looking through the features of {counted(len(contextual.names), 'excerpt')}.")
     source = stored_excerpts(contextual)
     for note in source.notes:
         progress.message(f"Left out: {note}", level="warning")
