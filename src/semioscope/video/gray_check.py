@@ -81,11 +81,20 @@ def check_frames(reader: Gray16Reader, stream: str, *, is_whole: bool) -> Frames
     if not read:
         fault = f"{name} must have {stream} frames that can be read, but none of {len(places)} can. "
         return FramesCheck(faults=(fault + reader.faults[0],))
+    remarks = tuple(_lost(reader, stream, is_whole=is_whole))
     if min(read) == 1:
         frames = counted(len(read), "frame")
-        fault = f"{name} must hold {stream}, but {frames} of it that were looked at are all zero. Export it again."
-        return FramesCheck(faults=(fault,), first_zero_share=shares[0])
-    return FramesCheck(remarks=tuple(_lost(reader, stream, is_whole=is_whole)), first_zero_share=shares[0])
+        said = f"{name} must hold {stream}, but {frames} of it that were looked at are all zero"
+        if not _goes_on(reader):
+            return FramesCheck(faults=(f"{said}. Export it again.",), first_zero_share=shares[0])
+        remarks = (f"{said}, all of the first minute. Look at what follows, or check all of it.", *remarks)
+    return FramesCheck(remarks=remarks, first_zero_share=shares[0])
+
+
+def _goes_on(reader: Gray16Reader) -> bool:
+    """Return whether the stream goes on behind the frames that were listed."""
+    end = float(reader.times_seconds[-1]) + 2 * reader.source.frame_seconds
+    return reader.source.duration_seconds > end  # not where a length is unknown
 
 
 def _lost(reader: Gray16Reader, stream: str, *, is_whole: bool) -> Iterator[str]:

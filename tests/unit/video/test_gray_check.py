@@ -71,3 +71,14 @@ def test_what_cannot_be_opened_is_a_fault(tmp_path, made):
     found = check_gray16(array)
     assert "i.npy must have its times beside it, but has none" in found.faults[0]
     assert math.isnan(found.first_zero_share)
+
+
+def test_a_long_video_with_a_black_first_minute_can_be_used(tmp_path):
+    frames = np.repeat(FRAMES[:1], 90, axis=0)
+    frames[:65] = 0
+    path = write_video(tmp_path / "i", frames, fps=1)
+    found = check_gray16(path)
+    assert found.faults == ()
+    assert "5 frames of it that were looked at are all zero, all of the first minute." in found.remarks[0]
+    whole = check_gray16(path, is_whole=True)
+    assert (whole.faults, whole.remarks, whole.first_zero_share) == ((), (), 1.0)
