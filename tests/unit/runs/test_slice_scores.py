@@ -157,7 +157,7 @@ def test_a_fold_without_a_class_is_undefined_and_told() -> None:
     assert np.isnan(second["roc"][0]["y"]).all()
     assert content["roc"][0]["y"] == first["roc"][0]["y"]
     assert content["notes"] == [
-        "Fold 1 tests no slice of TLE, so its macro F1, macro precision, macro sensitivity, area under ROC are "
+        "Fold 1 tests no slice of TLE, so its macro F1, macro precision, macro sensitivity and area under ROC are "
         "undefined; the means leave such folds out."
     ]
     assert content["pooled"]["macro_f1"]["note"].startswith("No interval: it needs at least 5 patients")
