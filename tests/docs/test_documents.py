@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import itertools
 import re
 import shutil
 import subprocess
@@ -63,11 +64,28 @@ def test_every_setting_exists():
         word
         for found in [*inline(), *command_lines()]
         for before, word in zip(found.text.split(), found.text.split()[1:], strict=False)
-        if before == "--set" and "key=" not in word and "KEY=" not in word
+        if before == "--set" and "key=" not in word and "KEY=" not in word and found not in PRETRAINED
     ]
     assert given
     config = make_config("gestures-2021")
     assert apply_overrides(config, given) != config
+
+
+def settings_of(found):
+    words = found.words
+    return [word for before, word in itertools.pairwise(words) if before == "--set"]
+
+
+PRETRAINED = [found for found in SEMIOSCOPE if found.words[1:2] == ["pretrain"] and settings_of(found)]
+
+
+@pytest.mark.parametrize("found", PRETRAINED, ids=str)
+def test_every_setting_of_pretraining_exists(found):
+    from semioscope.recipes import make_pretraining_config
+
+    recipe = found.words[2]
+    made = make_pretraining_config(recipe, settings_of(found))
+    assert made != make_pretraining_config(recipe)
 
 
 def test_every_progress_mode_exists():

@@ -10,6 +10,7 @@ DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs
 PROGRAMS = (
     "semioscope",
     "make",
+    "torchrun",
     "source",
     "python3",
     ".venv/bin/pip",
@@ -32,8 +33,11 @@ class Found:
 
     @property
     def words(self) -> list[str]:
-        """The words of a command, without its comment."""
-        return shlex.split(self.text, comments=True)
+        """The words of a command, without its comment; of several processes the command of each."""
+        words = shlex.split(self.text, comments=True)
+        if words[:1] == ["torchrun"] and "-m" in words:
+            return words[words.index("-m") + 1 :]
+        return words
 
     def __str__(self) -> str:
         return f"{self.document}:{self.line} {self.text}"
