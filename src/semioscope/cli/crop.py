@@ -48,7 +48,8 @@ def plan(
     detector: Annotated[
         str,
         typer.Option(
-            help="Finds bed and person: maskrcnn, fasterrcnn_mobilenet, own or recorded.", metavar="NAME"
+            help="Finds bed and person: maskrcnn, fasterrcnn_mobilenet, ssd300_vgg16, own or recorded.",
+            metavar="NAME",
         ),
     ] = "maskrcnn",
     weights: Annotated[

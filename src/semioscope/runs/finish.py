@@ -279,6 +279,6 @@ def _percent(estimate: Mapping[str, Any]) -> str:
     if value != value:
         return "undefined"
     interval = (
-        f" (95 % interval {low:.2f} to {high:.2f})" if low == low else " (no interval: too few patients)"
+        f" (95 % interval {low:.2f} to {high:.2f})" if low == low else " (no interval; the report says why)"
     )
     return f"{value:.2f}{interval}"

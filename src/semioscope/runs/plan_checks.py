@@ -184,9 +184,14 @@ def check_events(selection: EventSelection) -> None:
     for index, name in enumerate(task.class_names):
         if not any(event.y_true == index for event in selection.events):
             reasons = "; ".join(f"{count} {reason}" for reason, count in selection.reasons.items())
+            remedy = (
+                "Raise events.part_seconds, or bring recordings that go on beside the seizures."
+                if name == task.parts_class
+                else f"Check the column {task.column} with semioscope cohort summary, or lower "
+                "events.min_duration_seconds."
+            )
             msg = (
                 f"Task {task.name} needs events of every class, but there is none of class {name}"
-                f"{f' (left out: {reasons})' if reasons else ''}. Check the column {task.column} with "
-                "semioscope cohort summary, or lower events.min_duration_seconds."
+                f"{f' (left out: {reasons})' if reasons else ''}. {remedy}"
             )
             raise CohortError(msg)
