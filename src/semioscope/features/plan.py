@@ -34,6 +34,7 @@ from semioscope.features.views import PICTURE_KINDS, Pictures, SeenView, ViewFin
 from semioscope.networks import Backbone
 from semioscope.plans import ClipPlan, SlicePlan, blocks_of, clips_in
 from semioscope.preprocess import CropPlan, PictureConfig
+from semioscope.preprocess.cropper_rows import by_place
 from semioscope.preprocess.moving_region import MovingRegion
 from semioscope.video import DECODER_VERSION
 
@@ -78,8 +79,8 @@ def plan_extraction(
         backbone: The network; its weights are part of the key of what is computed.
         store: What is there already.
         picture: What is done to the pictures.
-        crops: Accepted boxes replace the region of a recording for one event; of gray pictures what lies outside
-            accepted depth planes is cleared.
+        crops: Those of one cropper. Accepted boxes replace the region of a recording for one event; of gray pictures
+            what lies outside accepted depth planes is cleared.
         moving: By event and recording, a region that moves; it replaces any other.
         choose: Which clips of an event are wanted; all that lie wholly inside by default. All slices are.
 
@@ -96,7 +97,7 @@ def plan_extraction(
     events = list(events)
     imported = imported_features(cohort, events)
     network = load_backbone(backbone, fps=plan_fps(clip_plan)) if any_video(cohort, events) else None
-    boxes = {(crop.event_id, crop.recording_id): crop for crop in crops}
+    boxes = by_place(crops)
     finder = ViewFinder(cohort=cohort, pictures=picture, store=store)
     collected: dict[str, _Collected] = {}
     wanted: list[EventClips] = []

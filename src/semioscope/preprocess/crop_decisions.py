@@ -14,7 +14,7 @@ from semioscope.core.files import digest
 from semioscope.core.formats import CROPS
 from semioscope.core.records import Event, EventView, Recording
 from semioscope.preprocess.crop_decision_file import Decision, DecisionFile, read_decisions, refuse
-from semioscope.preprocess.cropper_rows import rows_of, the_cropper, views_of
+from semioscope.preprocess.cropper_rows import by_place, rows_of, the_cropper, views_of
 from semioscope.preprocess.crops import CropPlan, crops_lock, read_crops, write_crops
 
 
@@ -82,7 +82,7 @@ def _applied(cohort: Cohort, events: Iterable[Event], path: Path, file: Decision
     table = cohort.folder / CROPS.file
     standing, decisions = read_crops(table), file.decisions
     cropper = the_cropper(standing, file.cropper)
-    plans = {plan.place: plan for plan in rows_of(standing, cropper)}
+    plans = by_place(rows_of(standing, cropper))
     views = views_of(events)
     changed: list[CropPlan] = []
     changes: list[str] = []

@@ -35,6 +35,24 @@ def rows_of(plans: Iterable[CropPlan], cropper: str) -> list[CropPlan]:
     return [found[place][1] for place in sorted(found)]
 
 
+def by_place(plans: Iterable[CropPlan]) -> dict[tuple[str, str], CropPlan]:
+    """Return the plans of one cropper by event and recording.
+
+    Raises:
+        ValueError: If an event has two in one recording: plans of several croppers were mixed.
+    """
+    found: dict[tuple[str, str], CropPlan] = {}
+    for plan in plans:
+        other = found.setdefault(plan.place, plan)
+        if other is not plan:
+            msg = (
+                f"Event {plan.event_id} must have one crop plan in {plan.recording_id}, got those of the croppers "
+                f"{other.cropper or 'n/a'} and {plan.cropper or 'n/a'}. Take the rows of one (rows_of)."
+            )
+            raise ValueError(msg)
+    return found
+
+
 def croppers_of(plans: Iterable[CropPlan]) -> list[str]:
     """Return the croppers that rows name, sorted."""
     return sorted({plan.cropper for plan in plans if plan.cropper})
@@ -82,7 +100,7 @@ def to_plan(events: Iterable[Event], plans: Iterable[CropPlan], cropper: str) ->
         plans: As ``read_crops`` gives them.
         cropper: A key of ``CROP_METHODS``.
     """
-    rows = {plan.place: plan for plan in rows_of(plans, cropper)}
+    rows = by_place(rows_of(plans, cropper))
     wanted = []
     for event in events:
         views = tuple(

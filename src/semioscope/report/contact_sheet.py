@@ -24,7 +24,7 @@ from semioscope.preprocess.crop_decision_file import DECISIONS_KIND, DECISIONS_V
 from semioscope.preprocess.crop_decisions import plan_digest, view_digest
 from semioscope.preprocess.crop_failures import CropFailure
 from semioscope.preprocess.crop_frames import EventFrame, open_event, recording_window, shown, spread_places
-from semioscope.preprocess.cropper_rows import other_times, rows_of, views_of
+from semioscope.preprocess.cropper_rows import by_place, other_times, rows_of, views_of
 from semioscope.preprocess.crops import CropPlan
 from semioscope.preprocess.depth_noise import denoised
 from semioscope.report.rendering import render
@@ -151,7 +151,7 @@ def write_contact_sheet(
     Raises:
         StoreError: If the page cannot be written.
     """
-    rows = {plan.place: plan for plan in rows_of(plans, cropper)}
+    rows = by_place(rows_of(plans, cropper))
     views = views_of(events)
     wanted = [(rows[place], view) for place, view in views.items() if place in rows]
     wanted.sort(key=lambda pair: (_urgency(*pair), pair[0].place))

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from semioscope.core.errors import ConfigError
 from semioscope.core.records import Event, EventView, Region
 from semioscope.preprocess import CROP_METHODS, CropPlan, merge_crops, read_crops, write_crops
-from semioscope.preprocess.cropper_rows import croppers_of, row_notes, rows_of, the_cropper, to_plan, usable
+from semioscope.preprocess.cropper_rows import (
+    by_place,
+    croppers_of,
+    row_notes,
+    rows_of,
+    the_cropper,
+    to_plan,
+    usable,
+)
 
 BOX = Region(x=0.1, y=0.2, width=0.5, height=0.25)
 CROPPERS = ("box", "depth_box", "")
@@ -130,6 +138,15 @@ def test_an_older_table_is_read_as_that_of_any_cropper_until_it_is_planned_anew(
     assert [row.cropper for row in rows_of(new, "box")] == ["box", "", ""]
     assert [(row.event_id, row.cropper) for row in rows_of(new, "depth_box")] == [("e2", ""), ("e3", "")]
     assert to_plan([EVENT], new, "depth_box") == [EVENT]
+
+
+def test_plans_of_several_croppers_are_never_taken_for_one():
+    rows = [plan("box"), plan("depth"), plan("box", event="e2")]
+    assert by_place(rows_of(rows, "box")) == {("e1", "r1"): rows[0], ("e2", "r1"): rows[2]}
+    with pytest.raises(
+        ValueError, match=r"must have one crop plan in r1, got those of the croppers box and depth"
+    ):
+        by_place(rows)
 
 
 def test_which_cropper_is_meant():
