@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from semioscope.cohort.cohort import Cohort
 from semioscope.cohort.parts import recorded_interval
@@ -17,8 +18,8 @@ class ContextualVideo:
     Args:
         recording: The recording.
         duration_seconds: What its file tells.
-        seizures: When it shows an annotated seizure, in seconds from its first displayed frame; may reach beyond its
-            ends.
+        seizures: When the patient has an annotated seizure, in seconds from its first displayed frame; may be before
+            or behind it.
     """
 
     recording: Recording
@@ -79,8 +80,14 @@ def _seizures_of(cohort: Cohort, recording: Recording, seizures: Iterable[Seizur
             ):
                 found.append(view.interval)
             elif recording.start_datetime is not None and other.start_datetime is not None:
-                later = (other.start_datetime - recording.start_datetime).total_seconds()
+                later = _seconds_later(other.start_datetime, recording.start_datetime)
                 start, end = view.onset_seconds + later, view.offset_seconds + later
-                if end > 0:
-                    found.append(Interval(start_seconds=max(0.0, start), end_seconds=end))
+                found.append(Interval(start_seconds=start, end_seconds=end))
     return found
+
+
+def _seconds_later(clock: datetime, than: datetime) -> float:
+    """Return how much later a clock time is; where only one names its zone, both are of the same clock."""
+    if (clock.tzinfo is None) != (than.tzinfo is None):
+        clock, than = clock.replace(tzinfo=None), than.replace(tzinfo=None)
+    return (clock - than).total_seconds()

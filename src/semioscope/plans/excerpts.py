@@ -198,7 +198,10 @@ def _free_excerpts(
 ) -> tuple[Int[np.ndarray, " num_excerpts"], Int[np.ndarray, " num_excerpts"]]:
     """Return first frame and number of frames of every excerpt of one recording that may be taken."""
     grid = ClipPlan(fps=plan.fps, frames_per_clip=plan.num_frames, stride=plan.num_frames)
-    kept_out = union(seizure.extended(plan.margin_seconds, plan.margin_seconds) for seizure in seizures)
+    margin = plan.margin_seconds
+    kept_out = union(
+        seizure.extended(margin, margin) for seizure in seizures if seizure.end_seconds + margin > 0
+    )
     starts = [0.0, *(interval.end_seconds for interval in kept_out)]
     ends = [*(interval.start_seconds for interval in kept_out), duration_seconds]
     num_stored = int(np.ceil((duration_seconds - TIME_TOLERANCE_SECONDS) * plan.fps))
@@ -209,7 +212,10 @@ def _free_excerpts(
             free = Interval(start_seconds=start, end_seconds=min(end, duration_seconds))
             first += [int(clip) * plan.num_frames for clip in clips_in(grid, free)]
     count = [plan.num_frames] * len(first)
-    last = Interval(start_seconds=begin / plan.fps, end_seconds=max(num_stored, begin + 1) / plan.fps)
+    last = Interval(  # from its first frame to its last one, as clips are judged
+        start_seconds=begin / plan.fps + TIME_TOLERANCE_SECONDS,
+        end_seconds=max(num_stored - 1, begin) / plan.fps + 2 * TIME_TOLERANCE_SECONDS,
+    )
     if num_stored - begin >= plan.min_frames and not any(last.overlaps(interval) for interval in kept_out):
         first, count = [*first, begin], [*count, num_stored - begin]
     return np.array(first, dtype=np.int64), np.array(count, dtype=np.int64)

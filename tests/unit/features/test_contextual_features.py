@@ -1,7 +1,7 @@
 """Excerpts of contextual video through the store, against a computation frame by frame without it."""
 
 import dataclasses
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from semioscope.core.records import EventView, Patient, Recording, Region, Seizu
 from semioscope.features import BackboneChoice, FeatureStore, extract, load_backbone
 from semioscope.features.constant_pictures import constant_features
 from semioscope.features.contextual import plan_contextual, stored_excerpts
-from semioscope.plans import ExcerptPlan
+from semioscope.plans import ExcerptPlan, contextual_excerpts
 from semioscope.preprocess import resized, view_picture
 from semioscope.preprocess.frame_pictures import FramePictureConfig, RandomCut
 from semioscope.training import ExcerptSource
@@ -210,7 +210,24 @@ def test_seizures_are_kept_out_by_recording_file_and_clock(folder):
         Interval(start_seconds=0.5, end_seconds=0.7),
         Interval(start_seconds=1.0, end_seconds=2.0),
         Interval(start_seconds=1.8, end_seconds=2.0),
+        Interval(start_seconds=-80.0, end_seconds=-70.0),
     )
+
+
+def test_the_margin_of_a_seizure_before_a_recording_reaches_into_it(folder):
+    zone = START.replace(tzinfo=UTC)
+    cohort = cohort_of(
+        folder,
+        recording("a", "p1", "a.mp4", start_datetime=START + timedelta(seconds=50)),
+        recording("s", "p1", "s.mp4", role="seizures", start_datetime=zone),
+        seizures=[seizure("s1", "p1", "s", 20, 49.5)],
+    )
+    [video], _ = contextual_videos(cohort)
+    assert video.seizures == (Interval(start_seconds=-30.0, end_seconds=-0.5),)
+    for margin, first in ((0, [0, 20, 40]), (1, [20, 40]), (60, [])):
+        plan = PLAN.model_copy(update={"margin_seconds": margin})
+        found = contextual_excerpts([video.duration_seconds], [video.seizures], plan)
+        assert found.first_frame.tolist() == first
 
 
 def test_day_and_night_are_balanced(folder, tmp_path):
