@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semioscope.cli.options import CohortOption, ExecutorOption, ProgressOption, StoreOption, WorkersOption
-from semioscope.cli.saying import say, say_next
+from semioscope.cli.saying import say, say_next, say_nothing_done
 
 if TYPE_CHECKING:
     from semioscope.recipes import PretrainingRunConfig
@@ -173,4 +173,4 @@ def _show(config: "PretrainingRunConfig", plan: object, group: "ProcessGroup") -
 
     assert isinstance(plan, PretrainingPlan)
     say(estimate_pretraining(plan, device=own_device(config), num_processes=group.size).describe())
-    print("Nothing was computed (--dry-run). Next: the same command without --dry-run.")
+    say_nothing_done()

@@ -15,7 +15,7 @@ from semioscope.cli.options import (
     WorkersOption,
 )
 from semioscope.cli.run_benefit import refuse_without_pretraining, run_benefit
-from semioscope.cli.saying import say, say_next
+from semioscope.cli.saying import say, say_next, say_nothing_done
 
 if TYPE_CHECKING:
     from semioscope.core.progress import Progress
@@ -279,7 +279,7 @@ def _run(
     plan = plan_run(config, cohort, store=store, folds_file=folds)
     say(plan.describe())
     if dry_run:
-        print(_DRY)
+        say_nothing_done()
         return
     outcome = perform_run(
         plan, out, executor=executor, workers=workers, progress=display, report=write_report
@@ -309,7 +309,7 @@ def _study(
     plan = plan_study(config, cohort, store=store, folds_file=folds)
     say(plan.describe())
     if dry_run:
-        print(_DRY)
+        say_nothing_done()
         return
     outcome = perform_study(
         plan, out, executor=executor, workers=workers, progress=display, report=write_report
@@ -326,9 +326,6 @@ def _study(
     )
     if outcome.num_failures:
         raise typer.Exit(1)
-
-
-_DRY = "Nothing was computed (--dry-run). Next: the same command without --dry-run."
 
 
 def protocol_overrides(recipe: str, protocol: str) -> list[str]:

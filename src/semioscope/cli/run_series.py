@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from semioscope.cli.saying import say, say_next
+from semioscope.cli.saying import say, say_next, say_nothing_done
 
 if TYPE_CHECKING:
     from semioscope.core.progress import Progress
@@ -65,7 +65,7 @@ def run_series(
     plan = plan_series(name, configs, cohort, store=store)
     say(plan.describe())
     if dry_run:
-        print("Nothing was computed (--dry-run). Next: the same command without --dry-run.")
+        say_nothing_done()
         return
     outcome = perform_series(
         plan, out, executor=executor, workers=workers, progress=display, report=write_report

@@ -39,6 +39,11 @@ def say_next(text: str) -> None:
         print(f"Next: {text}")
 
 
+def say_nothing_done() -> None:
+    """Print how a dry run ends."""
+    print("Nothing was computed (--dry-run). Next: the same command without --dry-run.")
+
+
 @contextlib.contextmanager
 def as_a_step() -> Iterator[None]:
     """Run commands as steps of another one, which says itself what comes next."""

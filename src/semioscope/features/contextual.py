@@ -23,7 +23,6 @@ from jaxtyping import Float32, Int
 from semioscope.cohort import Cohort
 from semioscope.cohort.contextual_video import ContextualVideo, contextual_videos
 from semioscope.core.errors import ConfigError, StoreError
-from semioscope.core.intervals import Interval
 from semioscope.core.records import Event, EventView
 from semioscope.core.wording import counted
 from semioscope.features.clips import EventClips
@@ -34,7 +33,7 @@ from semioscope.features.plan import plan_extraction
 from semioscope.features.planned import ExtractionFailure, ExtractionPlan
 from semioscope.features.reading import load_features
 from semioscope.features.store import FeatureStore
-from semioscope.plans import ClipPlan, ExcerptPlan, Excerpts, contextual_excerpts
+from semioscope.plans import ClipPlan, ExcerptPlan, Excerpts, contextual_excerpts, evenly
 from semioscope.preprocess.frame_pictures import FramePictureConfig
 
 Balance = Literal["none", "day-night"]
@@ -49,7 +48,7 @@ class ContextualPlan:
         recording_ids: The recording of each excerpt.
         patient_ids: Whose recording it is.
         num_frames: Real frames of each excerpt.
-        extractions: The features, one plan per random cut; the first ``joined`` reads each file once for all.
+        extractions: The features, one plan per random cut; ``joined`` reads each file once for all of them.
         picture: What is done to the pictures; its number of the cut is not used.
         failures: Recordings that are not used, and why.
         notes: What a person should know, as sentences.
@@ -142,7 +141,12 @@ def plan_contextual(
         raise ConfigError(msg)
     picture.check_size(network.spec.input_size)
     videos, faults = contextual_videos(cohort)
-    chosen, light = _chosen(cohort, videos, plan, balance)
+    free = _free(videos, plan)
+    light: Light | None = None
+    if balance == "none" or not videos:
+        chosen = free.taken(evenly(len(free), plan.num_clips))
+    else:
+        chosen, light = balanced(cohort, videos, free, plan)
     clips = ClipPlan(fps=plan.fps, frames_per_clip=1, stride=1)
     events = _events(videos, chosen, plan.fps)
     extractions = tuple(
@@ -176,7 +180,7 @@ def plan_contextual(
         notes=light.notes if light is not None else (),
         num_seconds=sum(video.duration_seconds for video in videos),
         num_recordings=len(videos),
-        num_free=len(contextual_excerpts(*_spans(videos), plan.model_copy(update={"num_clips": None}))),
+        num_free=len(free),
         num_night=None if light is None else int(light.is_night[index].sum()),
     )
 
@@ -300,17 +304,13 @@ def _fault(plan: ContextualPlan, entries: Sequence[EventClips], num_frames: int)
     return ""
 
 
-def _spans(videos: Sequence[ContextualVideo]) -> tuple[list[float], list[tuple[Interval, ...]]]:
-    return [video.duration_seconds for video in videos], [video.seizures for video in videos]
-
-
-def _chosen(
-    cohort: Cohort, videos: Sequence[ContextualVideo], plan: ExcerptPlan, balance: Balance
-) -> tuple[Excerpts, Light | None]:
-    if not videos or balance == "none":
-        return contextual_excerpts(*_spans(videos), plan), None
-    free = contextual_excerpts(*_spans(videos), plan.model_copy(update={"num_clips": None}))
-    return balanced(cohort, videos, free, plan)
+def _free(videos: Sequence[ContextualVideo], plan: ExcerptPlan) -> Excerpts:
+    """Return every excerpt that may be taken, however many are wanted."""
+    return contextual_excerpts(
+        [video.duration_seconds for video in videos],
+        [video.seizures for video in videos],
+        plan.model_copy(update={"num_clips": None}),
+    )
 
 
 def _events(videos: Sequence[ContextualVideo], chosen: Excerpts, fps: float) -> list[Event]:

@@ -70,12 +70,7 @@ def balanced(
         )
     if num_unknown:
         notes.append(f"{num_unknown} excerpts have no picture to tell day from night, and are left out.")
-    chosen = Excerpts(
-        recording_index=free.recording_index[taken],
-        first_frame=free.first_frame[taken],
-        num_frames=free.num_frames[taken],
-    )
-    return chosen, Light(is_night=np.isin(taken, night), notes=tuple(notes))
+    return free.taken(taken), Light(is_night=np.isin(taken, night), notes=tuple(notes))
 
 
 def _shares(num_day: int, num_night: int, wanted: int | None) -> tuple[int, int]:

@@ -70,6 +70,14 @@ class Excerpts:
     def __len__(self) -> int:
         return len(self.first_frame)
 
+    def taken(self, chosen: Int[np.ndarray, " num_chosen"]) -> "Excerpts":
+        """Return some of them, in the order that is given."""
+        return Excerpts(
+            recording_index=self.recording_index[chosen],
+            first_frame=self.first_frame[chosen],
+            num_frames=self.num_frames[chosen],
+        )
+
     def times_seconds(self, index: int, *, fps: float) -> Float[np.ndarray, " num_frames"]:
         """Return when the frames of one excerpt are shown, in seconds from the first displayed frame."""
         times: np.ndarray = (self.first_frame[index] + np.arange(self.num_frames[index])) / fps
@@ -118,8 +126,8 @@ def contextual_excerpts(
     recording, first, count = (
         np.concatenate([part[axis] for part in parts] or [np.zeros(0, dtype=np.int64)]) for axis in range(3)
     )
-    chosen = evenly(len(first), plan.num_clips)
-    return Excerpts(recording_index=recording[chosen], first_frame=first[chosen], num_frames=count[chosen])
+    free = Excerpts(recording_index=recording, first_frame=first, num_frames=count)
+    return free.taken(evenly(len(free), plan.num_clips))
 
 
 def seizure_excerpts(

@@ -9,13 +9,12 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from semioscope.core.errors import StoreError
-from semioscope.core.files import read_json, write_text
+from semioscope.core.files import write_text
 from semioscope.report.averages import FROM_MATRIX, average_rows, published_texts
 from semioscope.report.compare import difference_row
 from semioscope.report.compare_figures import differences_figure
 from semioscope.report.compare_words import LEVEL, how_tested, metric_title, p_number
-from semioscope.report.inputs import as_float, as_list, as_mapping
+from semioscope.report.inputs import as_float, as_list, as_mapping, read_kind
 from semioscope.report.pretraining_figures import loss_figure
 from semioscope.report.rendering import render
 from semioscope.report.wording import UNDEFINED, count, interval_text, number, percent, plural
@@ -37,27 +36,10 @@ def write_benefit_report(folder: Path) -> Path:
     Raises:
         StoreError: If that file is absent or of another kind, or a file cannot be written.
     """
-    content = _read(folder)
+    content = read_kind(folder / BENEFIT_FILE, "benefit", page="The report of a pre-training")
     page = folder / "report.html"
     write_text(page, render("benefit.html.j2", _context(content, folder)))
     return page
-
-
-def _read(folder: Path) -> Mapping[str, Any]:
-    path = folder / BENEFIT_FILE
-    if not path.is_file():
-        msg = (
-            f"The report of a pre-training needs {path}, which its command writes, and it is not there. "
-            "Give the command again; it goes on where it stopped."
-        )
-        raise StoreError(msg)
-    content = read_json(path)
-    if not isinstance(content, dict) or content.get("kind") != "benefit":
-        msg = (
-            f"{path.name} must hold a JSON object of the kind benefit. Delete it and give the command again."
-        )
-        raise StoreError(msg)
-    return content
 
 
 def _context(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:

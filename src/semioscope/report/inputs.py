@@ -41,6 +41,30 @@ class RunTables:
     thumbnails: Mapping[str, Path]
 
 
+def read_kind(path: Path, kind: str, *, page: str) -> Mapping[str, Any]:
+    """Read the file that a page about more than one run, or about no run, is made of.
+
+    Args:
+        path: The file.
+        kind: What it must say of itself.
+        page: Which page needs it, as the begin of a sentence.
+
+    Raises:
+        StoreError: If it is absent or of another kind.
+    """
+    if not path.is_file():
+        msg = (
+            f"{page} needs {path}, which its command writes, and it is not there. "
+            "Give the command again; it goes on where it stopped."
+        )
+        raise StoreError(msg)
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("kind") != kind:
+        msg = f"{path.name} must hold a JSON object of the kind {kind}. Delete it and give the command again."
+        raise StoreError(msg)
+    return content
+
+
 def read_run_tables(run: Path) -> RunTables:
     """Read a run folder for its report.
 

@@ -7,10 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from semioscope.core.errors import StoreError
 from semioscope.core.files import read_json, write_text
 from semioscope.core.progress import format_seconds
-from semioscope.report.inputs import as_float, as_list, as_mapping, read_rows
+from semioscope.report.inputs import as_float, as_list, as_mapping, read_kind, read_rows
 from semioscope.report.pretraining_figures import TRIVIAL_TITLES, loss_figure
 from semioscope.report.rendering import render
 from semioscope.report.sections import flat
@@ -31,7 +30,7 @@ def write_pretraining_report(folder: Path) -> Path:
     Raises:
         StoreError: If ``curve.json`` is absent or not that of a pre-training, or a file cannot be written.
     """
-    curve = _read(folder)
+    curve = read_kind(folder / CURVE_FILE, "pretraining", page="A report of a pre-training")
     config = folder / "config.yaml"
     loss = [as_float(value) for value in as_list(curve.get("loss"))]
     epoch_loss = [as_float(value) for value in as_list(curve.get("epoch_loss"))]
@@ -67,21 +66,6 @@ def write_pretraining_report(folder: Path) -> Path:
     page = folder / "report.html"
     write_text(page, render("pretraining.html.j2", context))
     return page
-
-
-def _read(folder: Path) -> Mapping[str, Any]:
-    path = folder / CURVE_FILE
-    if not path.is_file():
-        msg = (
-            f"A report of a pre-training needs {path}, which its command writes, and it is not there. "
-            "Give the command again; it goes on where it stopped."
-        )
-        raise StoreError(msg)
-    content = read_json(path)
-    if not isinstance(content, dict) or content.get("kind") != "pretraining":
-        msg = f"{path.name} must hold a JSON object of the kind pretraining. Delete it and give the command again."
-        raise StoreError(msg)
-    return content
 
 
 def _answer(

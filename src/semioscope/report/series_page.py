@@ -9,10 +9,9 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from semioscope.core.errors import StoreError
-from semioscope.core.files import read_json, write_text
+from semioscope.core.files import write_text
 from semioscope.core.wording import join_words
-from semioscope.report.inputs import as_float, as_list, as_mapping
+from semioscope.report.inputs import as_float, as_list, as_mapping, read_kind
 from semioscope.report.rendering import render
 from semioscope.report.slice_figures import series_bars_figure
 from semioscope.report.slices import class_rows
@@ -39,7 +38,7 @@ def write_series_report(folder: Path) -> Path:
     Raises:
         StoreError: If ``series.json`` is absent, is not that of a series, or a file cannot be written.
     """
-    series = _read(folder)
+    series = read_kind(folder / SERIES_FILE, "series", page="A report of a series")
     rows = [as_mapping(row) for row in as_list(series.get("rows"))]
     groups = _groups(rows)
     drawn = {}
@@ -62,21 +61,6 @@ def write_series_report(folder: Path) -> Path:
     page = folder / "report.html"
     write_text(page, render("series.html.j2", context))
     return page
-
-
-def _read(folder: Path) -> Mapping[str, Any]:
-    path = folder / SERIES_FILE
-    if not path.is_file():
-        msg = (
-            f"A report of a series needs {path}, which its command writes, and it is not there. "
-            "Give the command again; it goes on where it stopped."
-        )
-        raise StoreError(msg)
-    content = read_json(path)
-    if not isinstance(content, dict) or content.get("kind") != "series":
-        msg = f"{path.name} must hold a JSON object of the kind series. Delete it and give the command again."
-        raise StoreError(msg)
-    return content
 
 
 def _classes(row: Mapping[str, Any]) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from semioscope.core.errors import ConfigError, LeakageError, SemioscopeError, StoreError
+from semioscope.core.errors import ConfigError, LeakageError
 from semioscope.core.files import write_json
 from semioscope.core.progress import Progress, format_seconds
 from semioscope.core.wording import counted
@@ -24,14 +24,13 @@ from semioscope.runs.benefit_pretraining import (
     check_same_weights,
     overlap_of,
 )
+from semioscope.runs.beside import DONE, FAILED, attempt, refuse_none_done
 from semioscope.runs.folder import RunFolder, working_in
 from semioscope.runs.planning import RunPlan, plan_run
-from semioscope.runs.run import perform_run
 from semioscope.runs.transformer_plan import transformer_notes
 from semioscope.synthetic import is_synthetic
 
 BENEFIT_FILE = "benefit.json"
-DONE, FAILED = "done", "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,10 +218,7 @@ def perform_benefit(
                     variant, run, out, executor=executor, workers=workers, progress=progress, report=report
                 )
             )
-        if all(row["status"] == FAILED for row in rows):
-            told = " ".join(dict.fromkeys(row["message"] for row in rows))
-            msg = f"None of the runs could be done. {told}"
-            raise StoreError(msg)
+        refuse_none_done(rows, lead="None of the runs could be done.")
         content = benefit_content(
             out,
             about=_about(plan),
@@ -303,13 +299,17 @@ def _performed(
 ) -> dict[str, Any]:
     """Do one run; return what ``benefit.json`` says of it."""
     about: dict[str, Any] = {"name": variant.name, "title": variant.title, "folder": variant.name}
-    try:
-        done = perform_run(
-            run, out / variant.name, executor=executor, workers=workers, progress=progress, report=report
-        )
-    except SemioscopeError as err:
-        progress.message(f"{variant.title}: {err}", level="warning")
-        return about | {"status": FAILED, "message": str(err), "failures": 1, "averages": {}}
+    done = attempt(
+        run,
+        out / variant.name,
+        title=variant.title,
+        executor=executor,
+        workers=workers,
+        progress=progress,
+        report=report,
+    )
+    if isinstance(done, str):
+        return about | {"status": FAILED, "message": done, "failures": 1, "averages": {}}
     averages = {key: done.scores["averages"][key] for key in ("overall", "per_class", "largest")}
     return about | {"status": DONE, "message": "", "failures": done.num_failures, "averages": averages}
 

@@ -1,13 +1,15 @@
 """The crops of a run: what stands in ``crops.tsv`` is used, what is missing there is planned first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from semioscope.core.progress import Progress
 from semioscope.preprocess import NO_CROPS, CropPlan, crop_method
+from semioscope.preprocess.crop_failures import CropFailure
 from semioscope.preprocess.crop_plans import CropPlanning, ensure_crops
 from semioscope.preprocess.moving_region import MovingRegion
+from semioscope.preprocess.track_finding import TrackFailure
 from semioscope.recipes import CropsConfig
 from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import Failure
@@ -58,20 +60,25 @@ def crop_stage(plan: RunPlan, *, workers: int, progress: Progress, failures: lis
     )
     for note in (*done.news, *done.notes):
         progress.message(note, level="warning")
-    failures += [
+    failures += kept_raw(done.failures)
+    return RunCrops(
+        plans=done.plans,
+        facts=_facts(done, config.method),
+        notes=(*done.notes, *_of_detector(config)),
+    )
+
+
+def kept_raw(failed: Iterable[CropFailure | TrackFailure]) -> list[Failure]:
+    """Return the failures of a run for events that keep the raw picture, because their crop could not be made."""
+    return [
         Failure(
             recording_id=one.recording_id,
             event_id=one.event_id,
             stage="crops",
             message=f"{one.message} The raw picture was used.",
         )
-        for one in done.failures
+        for one in failed
     ]
-    return RunCrops(
-        plans=done.plans,
-        facts=_facts(done, config.method),
-        notes=(*done.notes, *_of_detector(config)),
-    )
 
 
 def _of_detector(config: CropsConfig) -> list[str]:

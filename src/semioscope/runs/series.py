@@ -10,20 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from semioscope.core.errors import ConfigError, SemioscopeError, StoreError
+from semioscope.core.errors import ConfigError, SemioscopeError
 from semioscope.core.files import read_json, write_json
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.core.progress import Progress, format_seconds
 from semioscope.models import AggregatorConfig
 from semioscope.recipes import RunConfig, SeriesRow, followed_protocol, is_extended
 from semioscope.recipes.published_karacsony import published_slices
+from semioscope.runs.beside import DONE, FAILED, attempt, refuse_none_done
 from semioscope.runs.folder import working_in
 from semioscope.runs.planning import RunPlan, plan_run
-from semioscope.runs.run import perform_run
 from semioscope.synthetic import is_synthetic
 
 SERIES_FILE = "series.json"
-DONE, FAILED = "done", "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +151,7 @@ def perform_series(
             rows.append(row)
             num_failures += failed
             write_json(out / SERIES_FILE, _content(plan, rows))
-        if all(row["status"] == FAILED for row in rows):
-            told = " ".join(dict.fromkeys(row["message"] for row in rows))
-            msg = f"No run of the series could be done. {told}"
-            raise StoreError(msg)
+        refuse_none_done(rows, lead="No run of the series could be done.")
         if report is not None:
             report(out)
     return SeriesOutcome(
@@ -198,13 +194,17 @@ def _performed(
     }
     if run.plan is None:
         return about | _failed(run.message), 1
-    try:
-        done = perform_run(
-            run.plan, out / run.row.name, executor=executor, workers=workers, progress=progress, report=report
-        )
-    except SemioscopeError as err:
-        progress.message(f"{run.row.title}: {err}", level="warning")
-        return about | _failed(str(err)), 1
+    done = attempt(
+        run.plan,
+        out / run.row.name,
+        title=run.row.title,
+        executor=executor,
+        workers=workers,
+        progress=progress,
+        report=report,
+    )
+    if isinstance(done, str):
+        return about | _failed(done), 1
     row = about | {
         "status": DONE,
         "message": "",

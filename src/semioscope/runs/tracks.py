@@ -17,7 +17,7 @@ from semioscope.preprocess.box_track import TrackCounts
 from semioscope.preprocess.moving_region import MovingRegion
 from semioscope.preprocess.track_files import EventTrack
 from semioscope.preprocess.track_finding import BoxTracking, ensure_box_tracks
-from semioscope.runs.crops import RunCrops
+from semioscope.runs.crops import RunCrops, kept_raw
 from semioscope.runs.planning import RunPlan
 from semioscope.runs.results import Failure
 
@@ -43,15 +43,7 @@ def track_stage(plan: RunPlan, *, progress: Progress, failures: list[Failure]) -
     )
     for note in done.notes:
         progress.message(note, level="warning")
-    failures += [
-        Failure(
-            recording_id=one.recording_id,
-            event_id=one.event_id,
-            stage="crops",
-            message=f"{one.message} The raw picture was used.",
-        )
-        for one in done.failures
-    ]
+    failures += kept_raw(done.failures)
     return RunCrops(
         plans=(),
         facts=_facts(plan, done),
