@@ -45,6 +45,7 @@ from semioscope.runs.setting_checks import (
     empty_class_notes,
 )
 from semioscope.runs.short_views import check_whole_segments
+from semioscope.runs.slice_supply import check_slice_supply, frame_distances, pace_notes
 from semioscope.runs.transformer_plan import begun, transformer_notes
 from semioscope.runs.yardsticks import (
     YardstickGroup,
@@ -265,8 +266,12 @@ def plan_run(
     clips = _clips(config, spec)
     if config.pictures == "frame":
         config.frame.check_size(config.backbone.input_size or spec.input_size)
+    distances: dict[str, float] = {}
     if isinstance(clips, ClipPlan):
         check_lengths(config, clips, selection.events)
+    else:
+        distances = frame_distances(cohort, selection.events)
+        check_slice_supply(selection, folds, clips, distances)
     if isinstance(clips, ClipPlan) and config.examples.level == "event":
         check_whole_segments(selection.events, clips, config.segments, cohort=cohort, in_study=in_study)
     of_movement = [name for name in config.baselines if needs_video(name)]
@@ -304,6 +309,7 @@ def plan_run(
         notes=tuple(notes),
         warnings=(
             *(empty_class_notes(folds, selection) if config.has_slices else ()),
+            *(pace_notes(clips, distances) if isinstance(clips, SlicePlan) else ()),
             *_crop_warnings(config, cohort, selection),
         ),
     )
