@@ -233,6 +233,10 @@ def test_what_is_no_pre_training_is_refused(hou, answered, tmp_path):
     shutil.copytree(hou.pretraining, spoilt)
     edit(spoilt / "curve.json", lambda text: text.replace('"num_steps"', '"number"'))
     assert "it cannot be understood (KeyError('num_steps'))" in refused(spoilt)
+    edited = tmp_path / "edited"
+    shutil.copytree(hou.pretraining, edited)
+    edit_rows(edited / "patients.tsv", lambda row: None if row["patient_id"] == WITH_VIDEO[0] else row)
+    assert "must name the patients whose video pretraining.safetensors was trained on" in refused(edited)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +262,21 @@ def test_a_backbone_with_other_weights_is_refused_before_extraction(hou, tmp_pat
     done = call(*command(hou, tmp_path / "out", "--pretrained", other))
     assert done.exit_code == 2
     assert "weights_hash of resnet34 was random-9-" in done.err
-    assert not (tmp_path / "out" / "pretrained").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_goes_on_where_its_pre_training_was_moved(hou, answered, tmp_path):
+    moved, out = tmp_path / "moved", tmp_path / "out"
+    shutil.copytree(hou.pretraining, moved)
+    shutil.copytree(answered[0], out)
+    (out / "benefit.json").unlink()
+    done = call(*command(hou, out, "--pretrained", moved))
+    assert done.exit_code == 0, done.text
+    assert (out / "benefit.json").read_bytes() == (answered[0] / "benefit.json").read_bytes()
+    edit(moved / "curve.json", lambda text: text.replace('"random-0-', '"random-9-'))
+    done = call(*command(hou, tmp_path / "dry", "--pretrained", moved, "--dry-run"))
+    assert done.exit_code == 2
+    assert "weights_hash of resnet34 was random-9-" in done.err
 
 
 def test_a_cohort_of_one_class_is_refused(hou, tmp_path):

@@ -255,6 +255,30 @@ def test_times_that_were_corrected(folder):
     ]  # fmt: skip
 
 
+def test_the_explanation_of_what_a_person_decided_says_so(folder):
+    plan(folder)
+    said = "In crops.tsv it is rejected by hand, and that is used; the figure shows a new plan."
+    assert said not in call("crop", "explain", folder, "e1").out
+    sheet(folder)
+    call("crop", "apply", decisions(folder, e1={"decision": "reject"}), folder)
+    assert said in " ".join(call("crop", "explain", folder, "e1").out.split())
+
+
+def test_two_croppers_have_two_sheets(folder):
+    plan(folder)
+    call("crop", "plan", folder, "--cropper", "montage", "--progress", "quiet")
+    for cropper in ("depth", "montage"):
+        shown = call("crop", "sheet", folder, "--cropper", cropper, "--progress", "quiet")
+        assert f"sheet-{cropper}.html (cropper {cropper})" in shown.out
+        assert (folder / "derived" / "crops" / f"sheet-{cropper}.html").exists()
+
+
+def test_a_length_of_parts_below_a_second_is_refused_by_its_option(folder):
+    shown = plan(folder, "--task", "fle-vs-tle-vs-nonepileptic", "--part-seconds", "-3")
+    assert shown.exit_code == 2
+    assert "--part-seconds" in shown.err
+
+
 def test_a_bad_table_is_told_by_the_check(folder):
     plan(folder)
     table = folder / "crops.tsv"

@@ -94,7 +94,7 @@ def test_what_cannot_be_planned_is_a_failure_and_keeps_the_raw_picture(
     crops, failures = staged(plan_of(ward_run, own_ward))
     assert [(one.stage, one.event_id) for one in failures] == [("crops", name) for name in lost]
     assert all("must have depth for the cropper depth" in one.message for one in failures)
-    assert all(one.message.endswith("The raw picture was used.") for one in failures)
+    assert all(one.message.endswith("seen as the raw picture.") for one in failures)
     assert crops.facts["num_failed"] == len(lost)
     assert len(crops.plans) == 7 - len(lost)
 

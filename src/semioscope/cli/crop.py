@@ -34,7 +34,10 @@ TaskOption = Annotated[
 PartSecondsOption = Annotated[
     float | None,
     typer.Option(
-        "--part-seconds", help="How far such parts reach from their seizure [default: 78].", metavar="N"
+        "--part-seconds",
+        min=1,
+        help="How far such parts reach from their seizure [default: 78].",
+        metavar="N",
     ),
 ]
 

@@ -14,7 +14,7 @@ References:
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -30,8 +30,8 @@ from semioscope.features.constant_pictures import constant_features
 from semioscope.features.excerpt_light import Light, balanced
 from semioscope.features.key import BackboneChoice, load_backbone
 from semioscope.features.plan import plan_extraction
-from semioscope.features.planned import ExtractionFailure, ExtractionPlan
-from semioscope.features.reading import load_features
+from semioscope.features.planned import ExtractionFailure, ExtractionPlan, shortened
+from semioscope.features.reading import EventFeatures, load_features
 from semioscope.features.store import FeatureStore
 from semioscope.plans import ClipPlan, ExcerptPlan, Excerpts, contextual_excerpts, evenly
 from semioscope.preprocess.frame_pictures import FramePictureConfig
@@ -52,8 +52,8 @@ class ContextualPlan:
         picture: What is done to the pictures; its number of the cut is not used.
         failures: Recordings that are not used, and why.
         notes: What a person should know, as sentences.
-        num_seconds: Length of the recordings that can be used, together.
-        num_recordings: How many they are.
+        num_seconds: Length of the recordings that can be read, together.
+        num_recordings: How many of them have an excerpt that is free of seizures.
         num_free: Excerpts that are free of seizures, of which these were taken.
         num_night: Excerpts by night; None where day and night were not told apart.
     """
@@ -83,11 +83,10 @@ class ContextualPlan:
 
     def describe(self) -> str:
         """Return the plan in a few lines."""
-        hours = self.num_seconds / 3600
         lines = [
             f"{len(self.names)} of {self.num_free} excerpts ({int(self.num_frames.sum())} frames) from "
             f"{counted(self.num_recordings, 'contextual recording')} of {counted(len(self.patients), 'patient')}, "
-            f"{hours:.1f} hours in all; {counted(len(self.extractions), 'random cut')} of each."
+            f"{_told_length(self.num_seconds)} in all; {counted(len(self.extractions), 'random cut')} of each."
         ]
         if self.num_night is not None:
             lines.append(f"{len(self.names) - self.num_night} by day, {self.num_night} by night.")
@@ -177,12 +176,16 @@ def plan_contextual(
         extractions=extractions,
         picture=picture,
         failures=(*named, *extractions[0].failures),
-        notes=light.notes if light is not None else (),
+        notes=(*_without_excerpt(videos, free, plan), *(light.notes if light is not None else ())),
         num_seconds=sum(video.duration_seconds for video in videos),
-        num_recordings=len(videos),
+        num_recordings=len(set(free.recording_index.tolist())),
         num_free=len(free),
         num_night=None if light is None else int(light.is_night[index].sum()),
     )
+
+
+def _told_length(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
 
 
 def joined_extractions(plans: Sequence[ExtractionPlan]) -> ExtractionPlan:
@@ -221,7 +224,7 @@ class StoredExcerpts:
         pad: Features of the PAD picture.
         patients: Whose excerpts they are, sorted.
         left_out: Names of excerpts that could not be had, in the order of the plan.
-        notes: Why, as sentences.
+        notes: Why, and what is doubtful in the others, as sentences.
         plans: One extraction per random cut.
         entries: Per cut the clips of every excerpt.
     """
@@ -258,14 +261,15 @@ def stored_excerpts(plan: ContextualPlan) -> StoredExcerpts:
         WeightsError: If the features of MASK and PAD are not in the store, and the network has no weights.
     """
     entries = [{entry.event_id: entry for entry in one.events} for one in plan.extractions]
-    there, reasons = [], Counter[str]()
+    there, reasons, doubts = [], Counter[str](), _Doubts()
     for number, name in enumerate(plan.names):
-        reason = _fault(plan, [own[name] for own in entries], int(plan.num_frames[number]))
+        reason = _fault(plan, [own[name] for own in entries], int(plan.num_frames[number]), doubts)
         if reason:
             reasons[f"{plan.recording_ids[number]}: {reason}"] += 1
         else:
             there.append(number)
-    notes = tuple(f"{counted(count, 'excerpt')} of {reason}" for reason, count in reasons.items())
+    notes = tuple(f"Left out: {counted(count, 'excerpt')} of {reason}" for reason, count in reasons.items())
+    notes += doubts.notes()
     if not there:
         msg = f"At least one excerpt must have features, got none. {' '.join(notes)}"
         raise ConfigError(msg)
@@ -290,8 +294,32 @@ def _fps(plan: ExtractionPlan) -> float:
     return plan.clip_plan.fps
 
 
-def _fault(plan: ContextualPlan, entries: Sequence[EventClips], num_frames: int) -> str:
-    """Return why an excerpt cannot be used; empty if it can."""
+@dataclass(slots=True)
+class _Doubts:
+    """Frames of excerpts that are used all the same, and in how many excerpts, by recording."""
+
+    damaged: Counter[str] = field(default_factory=Counter)
+    held: Counter[str] = field(default_factory=Counter)
+
+    def look_at(self, found: EventFeatures) -> None:
+        self.damaged[found.recording_id] += int((found.num_damaged_frames > 0).sum())
+        self.held[found.recording_id] += int((found.num_held_frames > 0).sum())
+
+    def notes(self) -> tuple[str, ...]:
+        kinds = (
+            (self.damaged, "that the decoder marked as damaged"),
+            (self.held, "for which an older picture is shown, as the video has a gap there"),
+        )
+        return tuple(
+            f"Trained on: {counted(counts.total(), 'frame')} {what} ({shortened(list(+counts))})."
+            for counts, what in kinds
+            if counts.total()
+        )
+
+
+def _fault(plan: ContextualPlan, entries: Sequence[EventClips], num_frames: int, doubts: _Doubts) -> str:
+    """Return why an excerpt cannot be used; empty if it can, and then what is doubtful in it is noted."""
+    first: EventFeatures | None = None
     for extraction, entry in zip(plan.extractions, entries, strict=True):
         try:
             found = load_features(extraction.store, entry, extraction.clip_plan)
@@ -301,6 +329,9 @@ def _fault(plan: ContextualPlan, entries: Sequence[EventClips], num_frames: int)
             return "frames are missing in the video."
         if len(found.features) != num_frames:
             return f"{len(found.features)} frames instead of {num_frames}."
+        first = first or found
+    if first is not None:
+        doubts.look_at(first)
     return ""
 
 
@@ -310,6 +341,18 @@ def _free(videos: Sequence[ContextualVideo], plan: ExcerptPlan) -> Excerpts:
         [video.duration_seconds for video in videos],
         [video.seizures for video in videos],
         plan.model_copy(update={"num_clips": None}),
+    )
+
+
+def _without_excerpt(videos: Sequence[ContextualVideo], free: Excerpts, plan: ExcerptPlan) -> tuple[str, ...]:
+    """Return a sentence that names recordings of which nothing can be taken; nothing if there are none."""
+    taken = set(free.recording_index.tolist())
+    without = [video.recording.recording_id for number, video in enumerate(videos) if number not in taken]
+    if not without:
+        return ()
+    return (
+        f"{counted(len(without), 'recording')} without an excerpt ({shortened(without)}): shorter than "
+        f"{plan.min_frames / plan.fps:g} s, or within {plan.margin_seconds:g} s of seizures all along.",
     )
 
 

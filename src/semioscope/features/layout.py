@@ -227,12 +227,12 @@ def clip_times(
 
 def plan_fps(plan: ClipPlan | SlicePlan) -> float:
     """Return how many frames of a clip there are per second: of the grid, or of a camera that keeps its pace."""
-    return plan.fps if isinstance(plan, ClipPlan) else plan.slice_frames / plan.nominal_seconds
+    return plan.fps if isinstance(plan, ClipPlan) else plan.slice_frames / plan.seconds
 
 
 def clip_seconds(plan: ClipPlan | SlicePlan) -> float:
     """Return how long a clip lasts; of slices, a full one of a camera that keeps its pace."""
-    return plan.clip_seconds if isinstance(plan, ClipPlan) else plan.nominal_seconds
+    return plan.clip_seconds if isinstance(plan, ClipPlan) else plan.seconds
 
 
 def clip_ends(

@@ -87,12 +87,14 @@ class DetectorEntry:
         load: Makes it ready to run.
         build: Makes its network without weights, in evaluation mode; None where a file decides.
         translate: Reads the published forms of its weights.
+        needed_file: What file it needs, in words; empty where weights are published.
     """
 
     spec: DetectorSpec
     load: _Loader
     build: "Callable[[], nn.Module] | None" = None
     translate: Translate | None = None
+    needed_file: str = ""
 
 
 class NetworkDetector:
@@ -226,7 +228,7 @@ def _load_own(entry: DetectorEntry, options: _Options) -> Detector:
         return NetworkDetector(
             module, labels=dict(enumerate(design.labels, start=1)), weights_hash=weights_hash, notes=notes
         )
-    path = _file(entry, options, "NAME.safetensors of a trained detector, or a folder of them")
+    path = _file(entry, options.weights)
     if path.is_dir():
         from semioscope.networks.detector_folder import read_detector_folder
 
@@ -278,17 +280,36 @@ def load_own_detector(path: Path, *, weights_hash: str | None = None) -> Network
 def _load_recorded(entry: DetectorEntry, options: _Options) -> Detector:
     from semioscope.networks.detector_recorded import read_recorded
 
-    return read_recorded(_file(entry, options, "a JSON file of detections by event and recording"))
+    return read_recorded(_file(entry, options.weights))
 
 
-def _file(entry: DetectorEntry, options: _Options, what: str) -> Path:
-    if options.weights in ("pretrained", "random"):
+def check_detector_weights(name: str, weights: str | Path) -> None:
+    """Refuse weights of a detector that cannot be had, without reading them.
+
+    Args:
+        name: Key in ``DETECTORS``.
+        weights: ``pretrained``, ``random``, a file, or a folder of detectors.
+
+    Raises:
+        ConfigError: If the detector needs a file and none is named, or the one that is does not exist.
+    """
+    entry = DETECTORS[name]
+    if weights == "pretrained" and entry.needed_file:
+        _file(entry, weights)
+    if weights not in ("pretrained", "random") and not Path(weights).expanduser().exists():
+        msg = f"The weights of the detector {name} must exist, but {weights} does not. Check the path."
+        raise ConfigError(msg)
+
+
+def _file(entry: DetectorEntry, weights: str | Path) -> Path:
+    if weights in ("pretrained", "random"):
         msg = (
-            f"The detector {entry.spec.name} needs a file ({what}), got {str(options.weights)!r}. Give its path "
-            "as weights."
+            f"The detector {entry.spec.name} needs a file ({entry.needed_file}), but has the weights "
+            f"{str(weights)!r}. Give its path: --weights FILE to semioscope crop plan, --set crops.weights=FILE to "
+            "semioscope run."
         )
         raise ConfigError(msg)
-    return Path(options.weights).expanduser()
+    return Path(weights).expanduser()
 
 
 def _published(
@@ -350,6 +371,14 @@ DETECTORS: dict[str, DetectorEntry] = {
         build=partial(build_ssd300_vgg16, _NUM_COCO),
         translate=translate_published,
     ),
-    "own": DetectorEntry(spec=DetectorSpec(name="own"), load=_load_own),
-    "recorded": DetectorEntry(spec=DetectorSpec(name="recorded"), load=_load_recorded),
+    "own": DetectorEntry(
+        spec=DetectorSpec(name="own"),
+        load=_load_own,
+        needed_file="NAME.safetensors of a trained detector, or a folder of them",
+    ),
+    "recorded": DetectorEntry(
+        spec=DetectorSpec(name="recorded"),
+        load=_load_recorded,
+        needed_file="a JSON file of detections by event and recording",
+    ),
 }

@@ -18,6 +18,9 @@ from pydantic import Field, model_validator
 from semioscope.core.config import Config
 from semioscope.core.errors import ConfigError
 
+PAPER_FPS = 30.0
+"""Frames per second of the Kinect, of which the papers' 60 frames are 2 s."""
+
 
 class SlicePlan(Config):
     """Which slices an event has. Methods: Karácsony 2020 and 2022 (data sets A and B); as in the papers."""
@@ -30,10 +33,16 @@ class SlicePlan(Config):
     """Keep what no full slice covers at the end of an event (A and B: true, B0.5: false)."""
     min_frames: int = Field(default=10, ge=2, le=100_000)
     """A shorter leftover is dropped. I3D needs 9 frames. Without meaning where leftovers are not kept."""
-    nominal_seconds: float = Field(default=2.0, gt=0, allow_inf_nan=False)
-    """How long a full slice lasts when no frame is missing."""
+    nominal_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """How long a full slice lasts when no frame is missing; None: its frames at 30 per second, the rate of the
+    papers' camera."""
     tolerance: float = Field(default=0.1, ge=0, allow_inf_nan=False)
     """Slices that are longer or shorter by more than this share are counted and reported."""
+
+    @property
+    def seconds(self) -> float:
+        """How long a full slice lasts when no frame is missing."""
+        return self.slice_frames / PAPER_FPS if self.nominal_seconds is None else self.nominal_seconds
 
     @model_validator(mode="after")
     def _leftover_fits(self) -> "SlicePlan":
@@ -96,8 +105,8 @@ def off_pace(
 ) -> Bool[np.ndarray, " num_slices"]:
     """Return which slices last too long or too short; they are counted and reported, never filled.
 
-    A slice of n frames lasts n times the mean distance of its frames. It should last ``nominal_seconds``, a leftover
-    its share of that. Slices that differ by exactly the tolerance are on pace.
+    A slice of n frames lasts n times the mean distance of its frames. It should last ``plan.seconds``, a leftover its
+    share of that. Slices that differ by exactly the tolerance are on pace.
 
     Args:
         times_seconds: When each stored frame of the event is shown, ascending.
@@ -121,6 +130,6 @@ def off_pace(
     if not np.isfinite(lasts).all():
         msg = "Times of frames must be finite, in seconds from the first displayed frame."
         raise ValueError(msg)
-    nominal = plan.nominal_seconds * count / plan.slice_frames
+    nominal = plan.seconds * count / plan.slice_frames
     outside: np.ndarray = np.abs(lasts / nominal - 1) > plan.tolerance + 1e-9
     return outside

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from semioscope.cohort import Cohort
-from semioscope.core.errors import CohortError, SemioscopeError, StoreError
+from semioscope.core.errors import CohortError, LeakageError, SemioscopeError, StoreError
 from semioscope.core.files import digest
 from semioscope.core.formats import CROPS
 from semioscope.core.locks import locked
@@ -227,7 +227,7 @@ def plan_recording(work: dict[str, Any]) -> list[CropPlan | CropFailure]:
     for event_id, view in work["events"]:
         try:
             outcomes.append(plan_crop(cohort, recording, event_id, view, choice, window=window))
-        except StoreError:
+        except (StoreError, LeakageError):
             raise
         except SemioscopeError as err:
             outcomes.append(_failure(event_id, view, choice, str(err)))

@@ -178,6 +178,11 @@ class RunConfig(Config):
         """Whether seizures are seen as their excerpts."""
         return self.examples.level == "excerpt"
 
+    @property
+    def without_places(self) -> "RunConfig":
+        """The same without the path of a pre-training, which its hash names: a run goes on where that was moved."""
+        return self.model_copy(update={"aggregator": self.aggregator.without_place})
+
     def example_plan(self, *, num_steps: int) -> ExamplePlan:
         """Return how examples are seen.
 

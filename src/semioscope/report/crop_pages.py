@@ -10,9 +10,11 @@ from semioscope.core.files import write_bytes, write_text
 from semioscope.core.formats import CROPS
 from semioscope.core.progress import Progress
 from semioscope.core.records import Event
+from semioscope.core.wording import join_words
 from semioscope.preprocess.crop_failures import read_failures
 from semioscope.preprocess.crop_finding import find_depth_crop
 from semioscope.preprocess.crop_frames import open_event
+from semioscope.preprocess.cropper_rows import croppers_of
 from semioscope.preprocess.crops import REMARK, CropPlan, read_crops
 from semioscope.report.contact_sheet import ContactSheet, write_contact_sheet
 from semioscope.report.crop_explain import explain_figure, explain_png
@@ -43,18 +45,21 @@ def write_sheet(
         cohort: The cohort.
         events: Which to show, as ``crop_events`` gives them.
         cropper: Which, see ``the_cropper``; empty for rows that name none.
-        out: The page; None: ``derived/crops/sheet.html`` in the cohort.
+        out: The page; None: ``derived/crops/sheet.html`` in the cohort, or ``sheet-CROPPER.html`` where
+            several croppers have plans.
         progress: Where it is reported.
 
     Raises:
         CohortError: If there is no ``crops.tsv``, or it is not valid.
         StoreError: If the page cannot be written.
     """
-    path = out or cohort.folder / PLACE / "sheet.html"
+    standing = standing_crops(cohort)
+    name = f"sheet-{cropper}.html" if cropper and len(croppers_of(standing)) > 1 else "sheet.html"
+    path = out or cohort.folder / PLACE / name
     return write_contact_sheet(
         cohort,
         events,
-        standing_crops(cohort),
+        standing,
         path,
         cropper=cropper,
         failed=read_failures(cohort.folder),
@@ -140,7 +145,21 @@ def write_explanation(
     found = "Nothing is cropped." if plan.planes is None else (
         f"{100 * plan.kept_fraction:.0f} % of the picture lies between the planes."
     )  # fmt: skip
-    said = [f"{subject}: {plan.status}. {found}"]
+    said = [f"{subject}: {plan.status}. {found}", *_by_hand(cohort, event_id, recording.recording_id)]
     said += [f"Flagged: {plan.reason}"] if plan.reason else []
     said += [f"{REMARK}{plan.remark}"] if plan.remark else []
     return Explanation(path=path, verdict=" ".join(said))
+
+
+def _by_hand(cohort: Cohort, event_id: str, recording_id: str) -> list[str]:
+    """Return what a person decided on the plan of an event, as a sentence; nothing where nobody did."""
+    table = cohort.folder / CROPS.file
+    rows = read_crops(table) if table.exists() else []
+    states = sorted(
+        {row.status for row in rows if row.place == (event_id, recording_id) and row.origin == "manual"}
+    )
+    if not states:
+        return []
+    return [
+        f"In {CROPS.file} it is {join_words(states)} by hand, and that is used; the figure shows a new plan."
+    ]

@@ -134,7 +134,7 @@ def curvature_panel(axes: Axes, plan: DepthCropPlan) -> None:
         ("Absolute", {key: abs(value) for key, value in signed.items()}, plan.absolute_axis),
     )
     largest = max(abs(value) for value in signed.values()) or 1.0
-    left = min(0.0, *signed.values()) - (0.4 * largest if min(signed.values()) < 0 else 0)
+    left = min(0.0, *signed.values()) - (0.55 * largest if min(signed.values()) < 0 else 0)
     right = largest * 1.4
     for block, (reading, values, chosen) in enumerate(readings):
         top = -3.0 * block
@@ -204,5 +204,6 @@ def _nothing(axes: Axes, text: str) -> None:
 
 
 def _curvature(value: float, *, sign: bool = True) -> str:
-    """Return a curvature, given in millimetres, in micrometres."""
-    return f"{1000 * value:{'+' if sign else ''}.3g}".replace("-", _MINUS)
+    """Return a curvature, given in millimetres, in micrometres; large ones without an exponent."""
+    digits = ".3g" if abs(1000 * value) < 999.5 else ",.0f"
+    return f"{1000 * value:{'+' if sign else ''}{digits}}".replace("-", _MINUS)

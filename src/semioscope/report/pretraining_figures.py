@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semioscope.report.style import CLASS_COLOURS, INK, SOFT, drawing, finish
+from semioscope.report.style import CLASS_COLOURS, INK, PAPER, SOFT, drawing, finish
 from semioscope.report.wording import count
 
 TRIVIAL_TITLES: dict[str, str] = {
@@ -61,6 +61,7 @@ def loss_figure(
             axes.annotate(
                 TRIVIAL_TITLES.get(name, name), (1.0, value), xycoords=("axes fraction", "data"), ha="right",
                 xytext=(-4, 3), textcoords="offset points", color=INK, fontsize=8.5,
+                zorder=5, bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 0.8},
             )  # fmt: skip
         shown = [*steps[steps > 0], *known.values()]
         if shown and max(shown) > _LOG_FROM * min(shown):

@@ -127,7 +127,7 @@ def _crop_sentences(numbers: Mapping[str, float]) -> list[str]:
     ]
     found = [f"Crop plans: {join_words(states)}."] if states else []
     if numbers.get("num_manual", 0) > 0:
-        found.append(f"{plural(numbers['num_manual'], 'plan was', 'plans were')} drawn by hand.")
+        found.append(f"{plural(numbers['num_manual'], 'plan was', 'plans were')} decided by hand.")
     if numbers.get("num_failed", 0) > 0:
         found.append(f"{plural(numbers['num_failed'], 'plan')} could not be made; see the failures.")
     if numbers.get("num_flagged", 0) + numbers.get("num_rejected", 0) + numbers.get("num_failed", 0) > 0:

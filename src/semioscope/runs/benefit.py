@@ -144,6 +144,7 @@ def plan_benefit(
         CohortError: As for ``plan_run``.
         LeakageError: With ``strict``, naming the patients.
         StoreError: If the checkpoint cannot be read.
+        WeightsError: If the weights of the backbone are absent or damaged.
     """
     _check_config(config)
     check_same_backbone(pretraining, config)
@@ -151,6 +152,7 @@ def plan_benefit(
         plan_run(variant_config(config, variant, pretraining), cohort, store=store, folds_file=folds_file)
         for variant in VARIANTS
     ]
+    check_same_weights(pretraining, plans[0])
     overlap = overlap_of(pretraining, plans[0].folds)
     if strict and overlap.patients:
         raise LeakageError(_strict_message(overlap, pretraining))
@@ -202,14 +204,13 @@ def perform_benefit(
         report: Called with the folder of every run, and with the common one at the end.
 
     Raises:
-        ConfigError: If the folder holds runs with other settings, or the backbone is not that of the pre-training.
+        ConfigError: If the folder holds runs with other settings.
         WeightsError: If the weights of the backbone are absent or damaged.
         StoreError: If the disk is full, no run could be done, or another command is working in the folder.
     """
     began = time.monotonic()
     with working_in(out):
         _refuse_other(plan, out)
-        check_same_weights(plan.pretraining, plan.plans[0])
         rows: list[dict[str, Any]] = []
         for number, (variant, run) in enumerate(zip(VARIANTS, plan.plans, strict=True), start=1):
             progress.message(f"{number} of {len(VARIANTS)}: {variant.title}")
@@ -263,11 +264,14 @@ def _check_config(config: RunConfig) -> None:
 
 def _strict_message(overlap: Overlap, pretraining: PretrainingFacts) -> str:
     names = ",".join(overlap.patients)
+    remedy = f"Pre-train without them (semioscope pretrain {pretraining.recipe} --without-patients {names} ...) and "
+    remedy += "give that folder"
+    if set(pretraining.patients) <= set(overlap.patients):
+        remedy = "Pre-train on contextual video of other patients, as nobody would be left without these"
     return (
         f"With --strict no tested patient may have been seen in pre-training, but contextual video of "
         f"{len(overlap.patients)} of {counted(overlap.num_tested, 'tested patient')} was used in "
-        f"{pretraining.folder}: {', '.join(overlap.patients)}. Pre-train without them (semioscope pretrain "
-        f"{pretraining.recipe} --without-patients {names} ...) and give that folder, or leave --strict out to "
+        f"{pretraining.folder}: {', '.join(overlap.patients)}. {remedy}, or leave --strict out to "
         "have them reported."
     )
 
@@ -279,7 +283,7 @@ def _refuse_other(plan: BenefitPlan, out: Path) -> None:
         raise ConfigError(msg)
     for variant, run in zip(VARIANTS, plan.plans, strict=True):
         path = RunFolder(path=out / variant.name).config
-        if path.exists() and read_config(path) != run.config:
+        if path.exists() and read_config(path).without_places != run.config.without_places:
             msg = (
                 f"{out} holds runs with other settings or of another state of the pre-training ({variant.name} "
                 "differs). Choose another --out, or delete the folder to run anew."

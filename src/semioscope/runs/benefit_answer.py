@@ -57,7 +57,10 @@ def overlap_sentence(overlap: Mapping[str, Any]) -> str:
     """Return whose contextual video pre-training has seen among the tested patients."""
     patients, num_tested = list(overlap["patients"]), overlap["num_tested"]
     if not patients:
-        return "No tested patient's contextual video was used in pre-training."
+        return (
+            "No tested patient's contextual video was used in pre-training, as far as patient_id tells: a person "
+            "with two ids is not noticed."
+        )
     return (
         f"Contextual video of {len(patients)} of {counted(num_tested, 'tested patient')} "
         f"({100 * len(patients) / num_tested:.0f} %) was used in pre-training, without labels: {_listed(patients)}. "

@@ -13,7 +13,7 @@ from semioscope.recipes import PRETRAIN_RECIPES, RunConfig
 from semioscope.runs.planning import RunPlan
 from semioscope.runs.pretraining_files import KIND, PretrainingFolder
 from semioscope.splits import FoldPlan
-from semioscope.training.pretraining_checkpoint import steps_taken
+from semioscope.training.pretraining_checkpoint import patients_digest, read_facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,14 @@ def read_pretraining(folder: Path) -> PretrainingFacts:
 
 def _read(files: PretrainingFolder) -> PretrainingFacts:
     content = read_json(files.curve)
-    rows = read_rows(files.patients, PRETRAINING_PATIENTS)
+    patients = sorted(str(row["patient_id"]) for row in read_rows(files.patients, PRETRAINING_PATIENTS))
+    checkpoint = read_facts(files.checkpoint)
+    if checkpoint.settings.get("patients") != patients_digest(patients):
+        msg = (
+            f"{files.patients} must name the patients whose video {files.checkpoint.name} was trained on, but it was "
+            "changed, or is of another training. Give the command of the pre-training again, which writes it anew."
+        )
+        raise StoreError(msg)
     try:
         if content["kind"] != KIND:
             msg = f"kind {content['kind']}"
@@ -132,10 +139,10 @@ def _read(files: PretrainingFolder) -> PretrainingFacts:
         return PretrainingFacts(
             folder=files.path,
             recipe=str(content["run"]["recipe"]),
-            step=steps_taken(files.checkpoint),
+            step=len(checkpoint.loss),
             num_steps=int(content["num_steps"]),
             backbone={key: content["backbone"][key] for key in ("name", "input_size", "weights_hash")},
-            patients=tuple(sorted(str(row["patient_id"]) for row in rows)),
+            patients=tuple(patients),
             curve={
                 "num_excerpts": int(content["num_excerpts"]),
                 "num_epochs": -(-int(content["num_steps"]) // int(content["steps_per_epoch"])),

@@ -75,7 +75,7 @@ def kept_raw(failed: Iterable[CropFailure | TrackFailure]) -> list[Failure]:
             recording_id=one.recording_id,
             event_id=one.event_id,
             stage="crops",
-            message=f"{one.message} The raw picture was used.",
+            message=f"{one.message} There is no crop, so what can be read of it is seen as the raw picture.",
         )
         for one in failed
     ]

@@ -75,13 +75,18 @@ class RunOutcome:
         text += f"\nBalanced accuracy of the yardsticks: {baselines}." if baselines else ""
         if self.scores["run"]["synthetic"]:
             text += "\nSynthetic cohort: these scores mean nothing clinically."
-        if flagged := self.scores.get("crops", {}).get("num_flagged"):
+        crops = self.scores.get("crops", {})
+        if flagged := crops.get("num_flagged"):
             text += (
                 f"\n{counted(flagged, 'crop is', 'crops are')} in doubt, and the raw picture was kept there."
             )
-            cropper = self.scores["crops"]["cropper"]
-            if cropper in CROP_METHODS:
-                text += f" Look at them: semioscope crop sheet COHORT --cropper {cropper}."
+            if crops["cropper"] in CROP_METHODS:
+                text += f" Look at them: semioscope crop sheet COHORT --cropper {crops['cropper']}."
+        if failed := crops.get("num_failed"):
+            text += (
+                f"\n{counted(failed, 'crop')} could not be made, and the raw picture was kept there if it can be "
+                "read; the failures say why."
+            )
         if lost := self.scores["decode"]["num_missing_clips"]:
             lacking = "lacks frames and was" if lost == 1 else "lack frames and were"
             text += (

@@ -159,7 +159,7 @@ def _same_run(folder: RunFolder, config: Config) -> None:
             "Choose another --out, or delete the folder to run anew."
         )
         raise ConfigError(msg) from err
-    if before != config:
+    if _placeless(before) != _placeless(config):
         old, new = _flat(before.model_dump(mode="json")), _flat(config.model_dump(mode="json"))
         changed = [
             f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in new if old.get(key) != new[key]
@@ -169,6 +169,10 @@ def _same_run(folder: RunFolder, config: Config) -> None:
             "Choose another --out, or delete the folder to run anew."
         )
         raise ConfigError(msg)
+
+
+def _placeless(config: Config) -> Config:
+    return config.without_places if isinstance(config, RunConfig) else config
 
 
 def _flat(content: Any, prefix: str = "") -> dict[str, Any]:

@@ -13,7 +13,7 @@ from semioscope.plans import ExcerptStepPlan, SegmentPlan, StepPlan
 from semioscope.runs.bundle import Bundle, ViewShape
 from semioscope.runs.predict_clips import predict_clips
 from semioscope.runs.predict_crops import check_crops
-from semioscope.runs.predict_slices import predict_whole
+from semioscope.runs.predict_whole import predict_whole
 from semioscope.runs.prediction import JudgedVideo, ModelBackbone, Prediction, PredictionRequest
 from semioscope.scoring import predict_classes
 from semioscope.video import DecodeReport

@@ -36,6 +36,11 @@ from semioscope.training import ExcerptSource, ProcessGroup, pretrain, training_
 from semioscope.training.excerpt_source import trivial_losses
 from semioscope.training.pretraining_checkpoint import steps_taken
 
+NOTHING_LEARNT = (
+    "That is no better than the mean feature: the Transformer has learnt nothing yet. Train longer, or with a "
+    "smaller training.learning_rate, a warm-up (training.warmup_share) and training.max_gradient_norm; see "
+    "docs/pretraining.md."
+)
 _SECONDS_PER_CHECKPOINT = 300.0
 _MOST_STEPS_PER_CHECKPOINT = 1000
 
@@ -47,6 +52,7 @@ class PretrainingReady:
     Args:
         config: Settings.
         source: The excerpts.
+        patients: Whose video they are from.
         trivial_loss: Losses of predictors that learn nothing, from ``trivial_losses``.
         checkpoint_every: Steps between two checkpoints.
         num_failures: Recordings that could not be used.
@@ -55,6 +61,7 @@ class PretrainingReady:
 
     config: PretrainingRunConfig
     source: ExcerptSource
+    patients: tuple[str, ...]
     trivial_loss: Mapping[str, float]
     checkpoint_every: int
     num_failures: int
@@ -96,6 +103,8 @@ class PretrainingOutcome:
                 f"Mean loss of epoch {len(by_epoch)}: {by_epoch[-1]:.6g}. Always the mean feature has {mean:.6g}, "
                 f"the spoilt excerpt as it is {spoilt:.6g}."
             )
+            if not by_epoch[-1] < mean:
+                told.append(NOTHING_LEARNT)
         if self.num_failures:
             told.append(
                 f"{counted(self.num_failures, 'failure')}, listed in {self.folder.path / 'failures.tsv'} and in "
@@ -186,6 +195,7 @@ def train_in(
         training=config.training,
         corruption=config.corruption,
         seed=config.seed,
+        patients=ready.patients,
         checkpoint=folder.checkpoint,
         checkpoint_every=ready.checkpoint_every,
         stop_after=stop_after,
@@ -248,7 +258,7 @@ def _ready(
     progress.message(f"Looking through the features of {counted(len(contextual.names), 'excerpt')}.")
     source = stored_excerpts(contextual)
     for note in source.notes:
-        progress.message(f"Left out: {note}", level="warning")
+        progress.message(note, level="warning")
     trivial = known_losses(folder, source, keys=keys_of(source))
     if trivial is None:
         trivial = trivial_losses(source, corruption=config.corruption, seed=config.seed, progress=progress)
@@ -258,13 +268,14 @@ def _ready(
     return PretrainingReady(
         config=config,
         source=source,
+        patients=source.patients,
         trivial_loss=trivial,
         checkpoint_every=steps_per_checkpoint(estimate.step_seconds),
         num_failures=len({failure.recording_id for failure in failures}),
         facts={
             **excerpt_facts(plan),
             "run": {"recipe": config.recipe, "seed": config.seed, "device": device, "processes": group.size},
-            "notes": [*contextual.notes, *(f"Left out: {note}" for note in source.notes)],
+            "notes": [*contextual.notes, *source.notes],
         },
     )
 

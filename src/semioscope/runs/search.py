@@ -131,6 +131,6 @@ def _best_score(results: Sequence[TrialResult]) -> float:
 
 def _settings(task: FoldTask) -> dict[str, Any]:
     return {
-        "aggregator": task.aggregator.model_dump(mode="json"),
+        "aggregator": task.aggregator.without_place.model_dump(mode="json"),
         "training": task.training.model_dump(mode="json"),
     }

@@ -13,6 +13,7 @@ from semioscope.models import AGGREGATORS
 from semioscope.models.steps import StepAggregator
 from semioscope.networks import BackboneSpec, backbone_spec
 from semioscope.networks.checkpoints import is_checkpoint
+from semioscope.networks.detectors import check_detector_weights
 from semioscope.preprocess.crop_finding import CROP_METHODS
 from semioscope.preprocess.moving_region import FOLLOWED
 from semioscope.recipes import RunConfig
@@ -146,9 +147,14 @@ SETTING_CHECKS: dict[str, Callable[[RunConfig], None]] = {
 def check_weights_file(config: RunConfig, cohort: Cohort) -> None:
     """Refuse weights of the backbone that are named by a file which is not there, if a video has to be seen.
 
+    Those of a detector that has to follow patients are looked for too; other croppers need theirs only for plans
+    that are lacking.
+
     Raises:
         ConfigError: Naming the file.
     """
+    if config.crops.method == FOLLOWED:
+        check_detector_weights(config.crops.detector, config.crops.weights)
     weights = config.backbone.weights
     if weights in ("pretrained", "random") or backbone_spec(config.backbone.name).kind == "none":
         return

@@ -97,7 +97,7 @@ def slice_scores(
             for name in POOLED
         }
     return {
-        "plan": slices.model_dump(),
+        "plan": {**slices.model_dump(), "nominal_seconds": slices.seconds},
         "num_slices": len(rows.y_true),
         "num_patients": len(set(rows.patients)),
         "per_fold": folds,

@@ -66,7 +66,7 @@ def check_slice_supply(
 
 def pace_notes(plan: SlicePlan, distances: Mapping[str, float]) -> list[str]:
     """Return a sentence where recordings of another frame rate make slices longer or shorter than they are meant."""
-    nominal = plan.nominal_seconds / plan.slice_frames
+    nominal = plan.seconds / plan.slice_frames
     other = sorted(
         recording_id
         for recording_id, distance in distances.items()
@@ -81,7 +81,7 @@ def pace_notes(plan: SlicePlan, distances: Mapping[str, float]) -> list[str]:
     named = ", ".join(other[:_NAMED]) + (", ..." if len(other) > _NAMED else "")
     return [
         f"{counted(len(other), 'recording')} of {len(distances)} ({named}) with {per_second} frames per second: a "
-        f"slice of {plan.slice_frames} frames lasts {lasts} s there, not {plan.nominal_seconds:g} s. Frames are "
+        f"slice of {plan.slice_frames} frames lasts {lasts} s there, not {plan.seconds:g} s. Frames are "
         "taken as they are stored, so a network that was trained at another rate sees movement at another speed."
     ]
 

@@ -4,6 +4,7 @@ One process or many give the same curve: the global batch is fixed, each process
 dropout are named by seed, epoch and excerpt. Memory: one share of features, four times the weights.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,12 +25,14 @@ from semioscope.training.loop import LostLossError
 from semioscope.training.pretraining_checkpoint import (
     PretrainingCheckpoint,
     check_settings,
+    patients_digest,
     read_checkpoint,
     write_checkpoint,
 )
 from semioscope.training.pretraining_settings import PRECISIONS, PretrainingConfig, learning_rate_share
 from semioscope.training.pretraining_step import PretrainingWork, take_step
 from semioscope.training.process_group import ProcessGroup
+from semioscope.training.stopping import EndRequest, ending_between_steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +64,7 @@ def pretrain(
     training: PretrainingConfig,
     corruption: CorruptionPlan | None = None,
     seed: int,
+    patients: Sequence[str] = (),
     checkpoint: Path | None = None,
     checkpoint_every: int = 100,
     stop_after: int | None = None,
@@ -81,6 +85,7 @@ def pretrain(
         training: How it is trained.
         corruption: How much is spoilt; None is the paper's.
         seed: Seed of the run.
+        patients: Whose video the excerpts are from; the checkpoint can tell later whether a list names them.
         checkpoint: A file that the first process keeps up to date, and from which all go on. None keeps nothing.
         checkpoint_every: Steps between two checkpoints. The last step always makes one.
         stop_after: Stop when so many steps are taken; the step size falls as if it went on. None takes all.
@@ -96,6 +101,8 @@ def pretrain(
             of another architecture or other settings; LostLossError if the loss does not stay finite.
         StoreError: If the checkpoint cannot be read or written.
         LostProcessError: If another process ends.
+        KeyboardInterrupt: After Ctrl-C or SIGTERM, behind the step that was under way and with its checkpoint, where
+            one process trains alone.
 
     References:
         Hou et al. (2022), equation 1 and section 4, "Training details"; as in the paper, where it says.
@@ -125,24 +132,32 @@ def pretrain(
         "corruption": corruption.model_dump(mode="json"),
         "seed": seed,
         "excerpts": _excerpts_digest(source),
+        "patients": patients_digest(patients),
     }
     loss = _resumed(work, checkpoint, settings)
     last_step = work.num_steps if stop_after is None else min(stop_after, work.num_steps)
     shown = progress if progress is not None and group.is_first else QuietProgress()
     kept = len(loss)
-    with stage(shown, "pre-training", max(0, last_step - len(loss)), unit="steps"):
+
+    def keep() -> None:
+        if checkpoint is not None and group.is_first:
+            write_checkpoint(checkpoint, _state(work, settings, loss))
+            if on_checkpoint is not None:
+                on_checkpoint(np.array(loss, dtype=np.float64))
+
+    # several processes end where they meet, see process_group
+    alone = ending_between_steps(shown) if group.size == 1 else contextlib.nullcontext(EndRequest())
+    with stage(shown, "pre-training", max(0, last_step - len(loss)), unit="steps"), alone as request:
         for step in range(len(loss), last_step):
             value, is_good = take_step(work, step)
             if not is_good:
                 raise LostLossError(_lost_message(work, step, value, checkpoint, kept))
             loss.append(value)
-            if checkpoint is not None and ((step + 1) % checkpoint_every == 0 or step + 1 == last_step):
-                if group.is_first:
-                    write_checkpoint(checkpoint, _state(work, settings, loss))
-                    if on_checkpoint is not None:
-                        on_checkpoint(np.array(loss, dtype=np.float64))
+            if (step + 1) % checkpoint_every == 0 or step + 1 == last_step:
+                keep()
                 kept = step + 1
             shown.advance(1, note=f"loss {value:.6g}")
+            request.obey(keep)
     return PretrainingResult(
         network=network,
         loss=np.array(loss, dtype=np.float64),

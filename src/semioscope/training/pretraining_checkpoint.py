@@ -5,7 +5,7 @@ need no state: they are named by seed, epoch and excerpt.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from jaxtyping import Float64
 from pydantic import ValidationError
 
 from semioscope.core.errors import ConfigError, StoreError
-from semioscope.core.files import atomic_path, canonical_json
+from semioscope.core.files import atomic_path, canonical_json, digest
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.models import TransformerConfig, TransformerEncoder
 
@@ -32,7 +32,8 @@ class PretrainingCheckpoint:
     """Where pre-training stands.
 
     Args:
-        settings: What the numbers depend on: ``transformer``, ``training``, ``corruption``, ``seed``, ``excerpts``.
+        settings: What the numbers depend on: ``transformer``, ``training``, ``corruption``, ``seed``, ``excerpts``,
+            and ``patients``, see ``patients_digest``.
         loss: Loss of every step that was taken; their number is that of the steps.
         tensors: ``network.NAME``, ``mean.NAME`` and ``square.NAME`` of every weight.
     """
@@ -97,13 +98,23 @@ def read_checkpoint(path: Path, *, prefix: str = "") -> PretrainingCheckpoint:
         raise StoreError(msg) from err
 
 
+def patients_digest(patients: Iterable[str]) -> str:
+    """Return what a checkpoint keeps of its patients: no names, but enough to tell whether a list names them all."""
+    return digest(sorted(patients))
+
+
 def steps_taken(path: Path) -> int:
     """Return how many steps are behind a checkpoint; 0 if there is none.
 
     Raises:
         StoreError: If the file is damaged or no checkpoint of pre-training.
     """
-    return len(read_checkpoint(path, prefix=_LOSS).loss) if path.exists() else 0
+    return len(read_facts(path).loss) if path.exists() else 0
+
+
+def read_facts(path: Path) -> PretrainingCheckpoint:
+    """Read a checkpoint without its tensors; errors as those of ``read_checkpoint``."""
+    return read_checkpoint(path, prefix=_LOSS)
 
 
 def check_settings(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

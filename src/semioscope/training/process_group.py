@@ -215,8 +215,8 @@ def _lost_process() -> Iterator[None]:
 
 _LOST = (
     "All processes of the group must stay, but one has ended or does not answer. Its own output says why "
-    "(a kill leaves none: look at the memory). The last checkpoint is kept: give the same command again "
-    "to go on from it."
+    "(a kill leaves none: look at the memory). Give the same command again to go on from the last checkpoint; "
+    "there is one about every five minutes."
 )
 
 
@@ -230,7 +230,8 @@ def _ended_on_request() -> Iterator[None]:
     def end(_number: int, _frame: FrameType | None) -> None:
         msg = (
             "This process was asked to end, as happens when another process of the group has ended or a scheduler "
-            "takes the machine back. The last checkpoint is kept: give the same command again to go on from it."
+            "takes the machine back. Give the same command again to go on from the last checkpoint; there is one "
+            "about every five minutes."
         )
         _stay_until_told()
         raise LostProcessError(msg)

@@ -174,6 +174,8 @@ def test_broken_recordings_and_lacking_frames_are_named_and_the_others_go_on(fol
     # the stretch without frames is kept: its last picture is held, so features are there
     source = stored_excerpts(plan)
     assert set(source.names) | set(source.left_out) == set(plan.names)
+    (note,) = [note for note in source.notes if note.startswith("Trained on: ")]
+    assert note.endswith("for which an older picture is shown, as the video has a gap there (gap).")
     short = dataclasses.replace(plan, num_frames=plan.num_frames + 1)
     with pytest.raises(ConfigError, match=r"At least one excerpt must have features"):
         stored_excerpts(short)
@@ -185,7 +187,7 @@ def test_an_excerpt_that_the_store_lacks_is_left_out(cohort, tmp_path):
     source = stored_excerpts(plan)
     assert source.left_out == ("b@0", "b@20")
     assert source.patients == ("p1",)
-    assert source.notes == ("2 excerpts of b: its features could not be computed.",)
+    assert source.notes == ("Left out: 2 excerpts of b: its features could not be computed.",)
 
 
 def test_seizures_are_kept_out_by_recording_file_and_clock(folder):
@@ -228,6 +230,22 @@ def test_the_margin_of_a_seizure_before_a_recording_reaches_into_it(folder):
         plan = PLAN.model_copy(update={"margin_seconds": margin})
         found = contextual_excerpts([video.duration_seconds], [video.seizures], plan)
         assert found.first_frame.tolist() == first
+
+
+def test_recordings_without_an_excerpt_are_named(folder, tmp_path):
+    cohort = cohort_of(
+        folder,
+        recording("a", "p1", "a.mp4"),
+        recording("b", "p2", "b.mp4"),
+        seizures=[seizure("s1", "p2", "b", 0.1, 1.5)],
+    )
+    plan = plan_contextual(cohort, PLAN, backbone=CHOICE, store=FeatureStore(tmp_path), picture=PICTURE)
+    assert plan.notes == (
+        f"1 recording without an excerpt (b): shorter than {PLAN.min_frames / PLAN.fps:g} s, or within "
+        f"{PLAN.margin_seconds:g} s of seizures all along.",
+    )
+    assert plan.num_recordings == 1
+    assert plan.notes[0] in plan.describe()
 
 
 def test_day_and_night_are_balanced(folder, tmp_path):

@@ -154,6 +154,13 @@ def test_pace_is_that_of_the_frame_rate(fps, num_frames, start):
         assert np.all(found == (abs(30 / fps - 1) > 0.1))
 
 
+@given(frames=st.integers(10, 200))
+def test_slices_of_any_length_are_on_pace_at_the_papers_rate(frames):
+    plan = SlicePlan(slice_frames=frames)
+    assert plan.seconds == frames / 30
+    assert not off_pace(np.arange(frames) / 30, slices_of(frames, plan), plan).any()
+
+
 def test_exactly_the_tolerance_is_on_pace():
     plan = SlicePlan(slice_frames=10, min_frames=10, nominal_seconds=1.0)
     for factor, wanted in ((1.1, False), (0.9, False), (1.1001, True), (0.8999, True)):

@@ -6,7 +6,7 @@ from depth_cohort import FPS, HEIGHT, OFFSET, ONSET, WIDTH, tiny_depth_cohort
 from gray16 import write_array
 
 from semioscope.cohort import TASKS, events_of
-from semioscope.core.errors import CohortError, ConfigError
+from semioscope.core.errors import CohortError, ConfigError, LeakageError
 from semioscope.core.records import EventView, Region
 from semioscope.networks import Detection, read_recorded, write_recorded
 from semioscope.preprocess import (
@@ -266,6 +266,15 @@ def test_the_quality_check_flags_and_moves_no_plane(cohort, monkeypatch):
         "In later frame 1: It cuts an arm. So in 2 of the later frames that were looked at."
     )
     assert [len(frames) for frames in calls] == [4, 4, 4]
+
+
+def test_a_detector_that_knows_the_patient_stops_all(cohort):
+    class Trained(Seeing):
+        def detect(self, picture):
+            raise LeakageError("was trained on him")
+
+    with pytest.raises(LeakageError, match="was trained on him"):
+        plan_all(cohort, method="box", detector=Trained())
 
 
 def test_the_box_of_a_real_detector(cohort):

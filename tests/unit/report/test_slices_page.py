@@ -151,7 +151,7 @@ def test_what_was_cut_and_cropped_is_told(page, scores):
     )
     assert "1 slice was left out because frames are missing." in page.text
     assert (
-        "Crop plans: 71 accepted, 2 flagged and 1 rejected. 3 plans were drawn by hand. 1 plan could not"
+        "Crop plans: 71 accepted, 2 flagged and 1 rejected. 3 plans were decided by hand. 1 plan could not"
         in page.text
     )
     assert "These kept the raw picture" in page.text

@@ -18,7 +18,7 @@ from semioscope.runs import predict_crops
 from semioscope.runs.bundle import Bundle, read_bundle
 from semioscope.runs.bundle_crops import BundleCrops
 from semioscope.runs.predict_crops import check_crops, event_crops
-from semioscope.runs.predict_slices import _cohort
+from semioscope.runs.predict_whole import _cohort
 from semioscope.runs.prediction import PredictionRequest
 
 BOX = Region(x=0.25, y=0.5, width=0.5, height=0.25)

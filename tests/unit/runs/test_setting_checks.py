@@ -174,6 +174,18 @@ def test_a_file_of_weights_must_be_there_if_a_video_is_seen(tmp_path: Path) -> N
     (tmp_path / "i3d.pth").touch()
     check_weights_file(config, cohort("a.mkv"))
 
+    followed = make_config("hou-2022", task=TASKS["es-vs-pnes"])
+    followed = apply_overrides(followed, ["crops.method=track", "crops.detector=own"])
+    with pytest.raises(ConfigError, match=r"detector own needs a file .*, but has the weights 'pretrained'"):
+        check_weights_file(followed, cohort("a.mkv"))
+    named = apply_overrides(followed, [f"crops.weights={tmp_path / 'detectors'}"])
+    with pytest.raises(
+        ConfigError, match=r"weights of the detector own must exist, but .*detectors does not"
+    ):
+        check_weights_file(named, cohort("a.mkv"))
+    (tmp_path / "detectors").mkdir()
+    check_weights_file(named, cohort("a.mkv"))
+
 
 def test_clips_need_a_task_with_a_clonic_phase() -> None:
     config = make_config("gestures-2021-table1")

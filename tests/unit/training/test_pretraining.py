@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import signal
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from semioscope.training import (
 )
 from semioscope.training.excerpt_source import spoilt_excerpts
 from semioscope.training.loop import LostLossError
+from semioscope.training.pretraining_checkpoint import patients_digest, read_facts, steps_taken
 from semioscope.training.pretraining_settings import learning_rate_share
 from semioscope.training.pretraining_time import measured_step_seconds
 
@@ -47,6 +50,25 @@ def states(result):
 
 def same(one, other):
     return all(torch.equal(tensor, states(other)[name]) for name, tensor in states(one).items())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Calling(ExcerptArrays):
+    """Excerpts that do something when they are read for the so-many-th time."""
+
+    at: int
+    action: Callable[[], object]
+    reads: list[int] = dataclasses.field(default_factory=list)
+
+    def read(self, index, crop):
+        self.reads.append(index)
+        if len(self.reads) == self.at:
+            self.action()
+        return super().read(index, crop)
+
+
+def fields_of(source):
+    return {field.name: getattr(source, field.name) for field in dataclasses.fields(source)}
 
 
 def test_loss_falls_below_that_of_the_mean_feature():
@@ -132,23 +154,53 @@ def test_resuming_gives_the_same_bits(tmp_path, stop_after):
 
 
 def test_an_interrupted_run_goes_on_from_its_last_checkpoint(tmp_path):
-    path = tmp_path / "p.safetensors"
+    path, source = tmp_path / "p.safetensors", tiny_excerpts()
 
-    class Interrupted(ExcerptArrays):
-        reads = 0
+    def die():
+        raise KeyboardInterrupt
 
-        def read(self, index, crop):
-            type(self).reads += 1
-            if self.reads == 20:  # in the sixth step
-                raise KeyboardInterrupt
-            return super().read(index, crop)
-
-    source = tiny_excerpts()
-    fields = {field.name: getattr(source, field.name) for field in dataclasses.fields(source)}
-    with pytest.raises(KeyboardInterrupt):
-        run(Interrupted(**fields), checkpoint=path, checkpoint_every=2)
+    with pytest.raises(KeyboardInterrupt):  # in the sixth step
+        run(Calling(**fields_of(source), at=20, action=die), checkpoint=path, checkpoint_every=2)
+    assert steps_taken(path) == 4
     resumed = run(source, checkpoint=path, checkpoint_every=2)
     assert resumed.loss.tolist() == run().loss.tolist()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_end_waits_for_the_step_and_keeps_it(tmp_path, number):
+    path, told = tmp_path / "p.safetensors", []
+    source = Calling(**fields_of(tiny_excerpts()), at=20, action=lambda: signal.raise_signal(number))
+    with pytest.raises(KeyboardInterrupt):
+        run(source, checkpoint=path, checkpoint_every=100, on_checkpoint=told.append)
+    assert steps_taken(path) == 6  # it came in the sixth
+    assert [len(loss) for loss in told] == [6]
+    whole, resumed = run(), run(checkpoint=path)
+    assert resumed.loss.tolist() == whole.loss.tolist()
+    assert same(resumed, whole)
+
+
+def test_a_second_request_ends_at_once(tmp_path):
+    path = tmp_path / "p.safetensors"
+
+    def twice():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(Calling(**fields_of(tiny_excerpts()), at=20, action=twice), checkpoint=path, checkpoint_every=100)
+    assert not path.exists()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_checkpoint_knows_its_patients_but_not_their_names(tmp_path):
+    path = tmp_path / "p.safetensors"
+    run(checkpoint=path, stop_after=1, patients=("Jane", "p2"))
+    found = read_facts(path).settings["patients"]
+    assert found == patients_digest(["p2", "Jane"]) != patients_digest(["p2"])
+    assert b"Jane" not in path.read_bytes()
+    with pytest.raises(ConfigError, match="was made with another patients"):
+        run(checkpoint=path, patients=("p2",))
 
 
 def test_every_checkpoint_is_told_with_the_losses_behind_it(tmp_path):
