@@ -163,17 +163,33 @@ def test_strict_refuses_before_any_work(hou, tmp_path):
     assert done.exit_code == 2
     assert "contextual video of 3 of 5 tested patients was used" in done.err
     assert "p01, p02, p03" in done.err
-    assert "--without-patients p01,p02,p03" in done.err
+    assert (
+        "Pre-train on contextual video of other patients, as nobody would be left without these" in done.err
+    )
     assert not (tmp_path / "out").exists()
 
 
+def test_strict_says_whom_pre_training_must_leave_out(hou, tmp_path):
+    cohort = tmp_path / "cohort"
+    shutil.copytree(hou.cohort, cohort, ignore=shutil.ignore_patterns("derived"))
+    edit_rows(cohort / "seizures.tsv", lambda row: None if row["recording_id"].startswith("p02-") else row)
+    done = call(*command(hou, tmp_path / "out", "--cohort", cohort, "--strict", "--dry-run"))
+    assert done.exit_code == 2, done.text
+    assert "contextual video of 2 of 4 tested patients was used" in done.err
+    assert "--without-patients p01,p03 ...)" in done.err
+
+
 def test_strict_lets_pass_whom_pre_training_has_not_seen(hou, tmp_path):
-    other = tmp_path / "other"
-    shutil.copytree(hou.pretraining, other)
-    edit_rows(other / "patients.tsv", lambda row: row | {"patient_id": f"x{row['patient_id']}"})
-    done = call(*command(hou, tmp_path / "out", "--strict", "--pretrained", other, "--dry-run"))
+    others = tmp_path / "others"
+    shutil.copytree(hou.cohort, others, ignore=shutil.ignore_patterns("derived"))
+    for table in ("patients", "recordings"):
+        edit_rows(others / f"{table}.tsv", lambda row: row | {"patient_id": f"x{row['patient_id']}"})
+    done = call(*command(hou, tmp_path / "out", "--strict", "--cohort", others, "--dry-run"))
     assert done.exit_code == 0, done.text
-    assert "No tested patient's contextual video was used in pre-training." in done.out
+    assert (
+        "No tested patient's contextual video was used in pre-training, as far as patient_id tells"
+        in done.out
+    )
     assert not (tmp_path / "out").exists()
 
 

@@ -35,8 +35,8 @@ def plan(folder, *more):
     return call("crop", "plan", folder, "--cropper", "depth", "--no-check", "--progress", "quiet", *more)
 
 
-def decisions(folder, **decided):
-    sheet = folder / "derived" / "crops" / "sheet.html"
+def decisions(folder, *, page="sheet.html", **decided):
+    sheet = folder / "derived" / "crops" / page
     return write_decisions(sheet, folder / "crop-decisions.json", **decided)
 
 
@@ -162,7 +162,7 @@ def test_parts_go_the_same_way(folder):
         )
         assert told in shown.text
     assert "Unknown task 'fle'" in plan(folder, "--task", "fle").err
-    assert "must be a finite number above 0" in plan(folder, *TASK, "--part-seconds", "0").err
+    assert "Invalid value for '--part-seconds'" in plan(folder, *TASK, "--part-seconds", "0").err
 
 
 def sheet(folder, *more):
@@ -187,7 +187,8 @@ def test_every_cropper_has_its_rows_and_its_sheet(folder):
     )
 
     assert "(cropper identity): 3 plans, 0 flagged." in sheet(folder, "--cropper", "identity").out
-    file = decisions(folder, e1={"decision": "redraw", "box": BOX}, e2={"decision": "reject"})
+    chosen = {"e1": {"decision": "redraw", "box": BOX}, "e2": {"decision": "reject"}}
+    file = decisions(folder, page="sheet-identity.html", **chosen)
     shown = call("crop", "apply", file, folder)
     assert shown.out.endswith(f"Next: semioscope cohort check {folder}\n"), shown.text
     rows = {row.key: row for row in read_crops(folder / "crops.tsv")}
@@ -196,7 +197,8 @@ def test_every_cropper_has_its_rows_and_its_sheet(folder):
         ("e1", "accepted"), ("e2", "rejected"),
     ]  # fmt: skip
     sheet(folder, "--cropper", "depth")
-    shown = call("crop", "apply", decisions(folder, e1={"decision": "reject"}), folder)
+    file = decisions(folder, page="sheet-depth.html", e1={"decision": "reject"})
+    shown = call("crop", "apply", file, folder)
     assert shown.out.endswith(f"Next: semioscope crop sheet {folder} --cropper depth\n")
     assert call("crop", "explain", folder, "e1").out.endswith(
         f"Next: semioscope crop sheet {folder} --cropper depth\n"
@@ -266,14 +268,14 @@ def test_the_explanation_of_what_a_person_decided_says_so(folder):
 
 def test_two_croppers_have_two_sheets(folder):
     plan(folder)
-    call("crop", "plan", folder, "--cropper", "montage", "--progress", "quiet")
-    for cropper in ("depth", "montage"):
+    call("crop", "plan", folder, "--cropper", "identity", "--progress", "quiet")
+    for cropper in ("depth", "identity"):
         shown = call("crop", "sheet", folder, "--cropper", cropper, "--progress", "quiet")
         assert f"sheet-{cropper}.html (cropper {cropper})" in shown.out
         assert (folder / "derived" / "crops" / f"sheet-{cropper}.html").exists()
 
 
-def test_a_length_of_parts_below_a_second_is_refused_by_its_option(folder):
+def test_a_length_below_the_shortest_part_is_refused_by_its_option(folder):
     shown = plan(folder, "--task", "fle-vs-tle-vs-nonepileptic", "--part-seconds", "-3")
     assert shown.exit_code == 2
     assert "--part-seconds" in shown.err

@@ -97,6 +97,7 @@ def test_only_the_final_model_is_kept(done: Done) -> None:
             assert done.checkpoint.name.encode() not in path.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_same_command_in_several_processes_gives_the_same_bytes(
     done: Done, hou: TinyHou, tmp_path: Path
 ) -> None:

@@ -65,6 +65,7 @@ def test_three_classes_and_the_papers_folds(ward: Path, tmp_path: Path) -> None:
     assert all(event.endswith(("-pre", "-post")) for event in parts)
 
 
+@pytest.mark.slow
 def test_the_same_command_changes_nothing_and_so_does_another_number_of_workers(
     ward: Path, tmp_path: Path
 ) -> None:
@@ -79,8 +80,13 @@ def test_the_same_command_changes_nothing_and_so_does_another_number_of_workers(
     assert (ward / "crops.tsv").read_bytes() == crops
 
 
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SERIES)
-def test_every_series_makes_its_table(name: str, ward: Path, tmp_path: Path) -> None:
+def test_every_series_makes_its_table(
+    name: str, step: int, ward: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = SERIES[name]()[::step]
+    monkeypatch.setitem(SERIES, name, lambda: some)
     done = call(*ward_arguments(name, ward, tmp_path / "series", "--set", "training.epochs=1"))
     assert done.exit_code == 0, done.text
     content = json.loads((tmp_path / "series" / "series.json").read_text())

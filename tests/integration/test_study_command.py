@@ -32,6 +32,7 @@ STOPS = (
 )
 
 
+@pytest.mark.slow
 def test_a_study_that_is_stopped_again_and_again_gives_the_same_bytes(
     study: TinyStudy, tmp_path: Path
 ) -> None:
@@ -161,6 +162,7 @@ def test_what_may_be_skipped_is_said_of_features_only(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_the_order_of_trainings_changes_no_byte(
     study: TinyStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,7 +245,7 @@ SMALL = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("gammas", [{math.inf}, {1.0, math.inf}])
+@pytest.mark.parametrize("gammas", [{math.inf}, pytest.param({1.0, math.inf}, marks=pytest.mark.slow)])
 def test_trainings_that_failed_are_told_and_tried_again(
     study: TinyStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gammas: set[float]
 ) -> None:

@@ -195,6 +195,7 @@ def trained_together(group, out):
         lambda: PretrainingReady(
             config=config,
             source=tiny_excerpts(),
+            patients=("p1",),
             trivial_loss={},
             checkpoint_every=2,
             num_failures=0,

@@ -35,7 +35,7 @@ PartSecondsOption = Annotated[
     float | None,
     typer.Option(
         "--part-seconds",
-        min=1,
+        min=0.34,
         help="How far such parts reach from their seizure [default: 78].",
         metavar="N",
     ),

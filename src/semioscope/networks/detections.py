@@ -64,9 +64,11 @@ class PatientDetector(Protocol):
         ...
 
 
-def detector_of(
-    detector: Detector | EventDetector | PatientDetector, *, event_id: str, recording_id: str, patient_id: str
-) -> Detector:
+AnyDetector = Detector | EventDetector | PatientDetector
+"""One detector, or those of which every event or every patient has its own."""
+
+
+def detector_of(detector: AnyDetector, *, event_id: str, recording_id: str, patient_id: str) -> Detector:
     """Return the detector that looks at an event: that of the event, of its patient, or the only one.
 
     Raises:

@@ -8,13 +8,13 @@ from jaxtyping import UInt8
 
 from semioscope.core.errors import CohortError, ConfigError
 from semioscope.core.records import Recording, Region
-from semioscope.networks.detections import Detector, EventDetector, detector_of
+from semioscope.networks.detections import AnyDetector, detector_of
 from semioscope.preprocess.box_crop import BoxCropConfig, find_box, in_file
 from semioscope.preprocess.crops import STATUSES, CropPlan
 from semioscope.preprocess.pictures import view_picture
 
 BoxMaker = Callable[
-    [str, Recording, UInt8[np.ndarray, "height width 3"] | None, Detector | EventDetector | None], CropPlan
+    [str, Recording, UInt8[np.ndarray, "height width 3"] | None, AnyDetector | None], CropPlan
 ]
 """Makes the plan of an event from its id, its recording, the picture at its onset and a detector."""
 
@@ -23,7 +23,7 @@ def identity_crop(
     event_id: str,
     recording: Recording,
     picture: UInt8[np.ndarray, "height width 3"] | None = None,
-    detector: Detector | EventDetector | None = None,
+    detector: AnyDetector | None = None,
 ) -> CropPlan:
     """Return the plan that uses the whole picture of the file."""
     return CropPlan(
@@ -37,7 +37,7 @@ def montage_crop(
     event_id: str,
     recording: Recording,
     picture: UInt8[np.ndarray, "height width 3"] | None = None,
-    detector: Detector | EventDetector | None = None,
+    detector: AnyDetector | None = None,
 ) -> CropPlan:
     """Return the plan that uses the recording's part of a montage, as ``recordings.tsv`` gives it.
 
@@ -57,7 +57,7 @@ def box_crop(
     event_id: str,
     recording: Recording,
     picture: UInt8[np.ndarray, "height width 3"] | None = None,
-    detector: Detector | EventDetector | None = None,
+    detector: AnyDetector | None = None,
     *,
     config: BoxCropConfig | None = None,
 ) -> CropPlan:

@@ -22,7 +22,7 @@ from jaxtyping import UInt16
 from semioscope.cohort import Cohort
 from semioscope.core.errors import ConfigError, unknown_name
 from semioscope.core.records import EventView, Recording
-from semioscope.networks.detections import Detector, EventDetector
+from semioscope.networks.detections import AnyDetector
 from semioscope.preprocess.box_crop import BoxCropConfig
 from semioscope.preprocess.crop_boxes import BoxMaker, box_after_depth, box_crop, identity_crop, montage_crop
 from semioscope.preprocess.crop_frames import EventFrame, EventFrames, open_event, shown, spread_places
@@ -88,7 +88,7 @@ class CropChoice:
     """
 
     method: str = "depth_box"
-    detector: Detector | EventDetector | None = None
+    detector: AnyDetector | None = None
     box: BoxCropConfig | None = None
     check: bool = True
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from semioscope.cohort import Cohort
-from semioscope.core.errors import CohortError, LeakageError, SemioscopeError, StoreError
+from semioscope.core.errors import CohortError, SemioscopeError, StoreError
 from semioscope.core.files import digest
 from semioscope.core.formats import CROPS
 from semioscope.core.locks import locked
@@ -18,7 +18,7 @@ from semioscope.core.progress import Progress, QuietProgress
 from semioscope.core.records import Event, EventView
 from semioscope.core.wording import counted
 from semioscope.execution import Unit, make_executor, run_stage
-from semioscope.networks.detections import Detector, EventDetector
+from semioscope.networks.detections import AnyDetector, PatientDetector
 from semioscope.networks.detectors import load_detector
 from semioscope.preprocess.box_crop import BoxCropConfig
 from semioscope.preprocess.crop_failures import CropFailure, keep_failures
@@ -60,7 +60,7 @@ def make_crop_plans(
     events: Iterable[Event],
     *,
     method: str = "depth_box",
-    detector: Detector | EventDetector | None = None,
+    detector: AnyDetector | None = None,
     box: BoxCropConfig | None = None,
     check: bool = True,
     workers: int = 1,
@@ -81,6 +81,7 @@ def make_crop_plans(
     Raises:
         ConfigError: If there is no such method, or it needs a detector.
         CohortError: If ``crops.tsv`` is there and not valid.
+        LeakageError: If every detector that there is for a patient was trained on this patient.
         StoreError: If the table cannot be written.
     """
     choice = CropChoice(method=method, detector=detector, box=box, check=check)
@@ -92,6 +93,9 @@ def make_crop_plans(
     for (event_id, recording_id), view in views.items():
         if (event_id, recording_id) not in by_hand:
             wanted.setdefault(recording_id, []).append((event_id, view))
+    if isinstance(detector, PatientDetector):  # one that saw its patient is no fault of an event
+        for patient in sorted({cohort.recording(name).patient_id for name in wanted}):
+            detector.for_patient(patient)
     units = [
         Unit(
             name=name,
@@ -172,7 +176,7 @@ def ensure_crops(
             standing = _standing(path)  # another process may have planned meanwhile
             if missing := to_plan(listed, standing, method):
                 display = progress or QuietProgress()
-                detector: Detector | None = None
+                detector: AnyDetector | None = None
                 if chosen.needs_detector:
                     detector = load_detector(detector_name, weights=weights, progress=display)
                 done = make_crop_plans(
@@ -227,7 +231,7 @@ def plan_recording(work: dict[str, Any]) -> list[CropPlan | CropFailure]:
     for event_id, view in work["events"]:
         try:
             outcomes.append(plan_crop(cohort, recording, event_id, view, choice, window=window))
-        except (StoreError, LeakageError):
+        except StoreError:
             raise
         except SemioscopeError as err:
             outcomes.append(_failure(event_id, view, choice, str(err)))

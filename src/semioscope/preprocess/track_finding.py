@@ -22,7 +22,7 @@ from semioscope.core.progress import Progress, QuietProgress
 from semioscope.core.records import Event, EventView, Recording, Region
 from semioscope.core.wording import counted
 from semioscope.execution import Unit, UnitResult, make_executor, run_stage
-from semioscope.networks.detections import Detector, EventDetector, PatientDetector, detector_of
+from semioscope.networks.detections import AnyDetector, detector_of
 from semioscope.networks.detector_folder import PatientDetectors
 from semioscope.preprocess.box_crop import in_file, widened
 from semioscope.preprocess.box_track import BoxTrack
@@ -32,7 +32,6 @@ from semioscope.preprocess.pictures import view_picture
 from semioscope.preprocess.track_files import EventTrack, read_tracks, tracks_path, write_tracks
 from semioscope.video import DECODER_VERSION, GreyWindow, fingerprint
 
-AnyDetector = Detector | EventDetector | PatientDetector
 _DIGITS = 5
 """Digits of an edge, in fractions of the picture: a fiftieth of a pixel of a large one."""
 _NOTHING: tuple[float, ...] = (math.nan,) * 4

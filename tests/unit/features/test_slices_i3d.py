@@ -112,7 +112,8 @@ def test_raw_streams_to_features_and_on_after_an_interruption(folder, tmp_path, 
     assert block_files(tmp_path / "two") == whole
 
 
-@pytest.mark.parametrize("name", ["motion", pytest.param("i3d", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["motion", "i3d"])
 def test_two_workers_give_the_same_bytes(folder, tmp_path, name):
     backbone = CHOICE if name == "i3d" else WHOLE_PICTURES
     report = run(folder, tmp_path / "one", backbone=backbone)

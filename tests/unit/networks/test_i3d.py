@@ -154,7 +154,9 @@ def test_the_order_of_pictures_matters_and_steps_follow_time() -> None:
     assert distance[-1] == distance.max()
 
 
-@pytest.mark.parametrize("num_frames", [9, 21, 57, 60])
+@pytest.mark.parametrize(
+    "num_frames", [9, 60, *(pytest.param(number, marks=pytest.mark.slow) for number in (21, 57))]
+)
 def test_openvino_equals_eager_torch_for_several_lengths(num_frames) -> None:
     clips = clips_of(num_frames)
     assert relative_error(openvino().run(clips), eager(clips)) < 1e-5

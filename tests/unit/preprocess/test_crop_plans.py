@@ -270,7 +270,7 @@ def test_the_quality_check_flags_and_moves_no_plane(cohort, monkeypatch):
 
 def test_a_detector_that_knows_the_patient_stops_all(cohort):
     class Trained(Seeing):
-        def detect(self, picture):
+        def for_patient(self, patient_id):
             raise LeakageError("was trained on him")
 
     with pytest.raises(LeakageError, match="was trained on him"):

@@ -116,7 +116,10 @@ def test_without_anybody_seen_it_says_so(made):
     content["overlap"] |= {"patients": [], "num_events": 0}
     write_json(folder / "benefit.json", content | {"strict": True})
     text = plain(page_of(folder))
-    assert "None: no tested patient has contextual video that was used in pre-training." in text
+    assert (
+        "None: no tested patient has contextual video that was used in pre-training, as far as patient_id tells."
+        in text
+    )
     assert "With --strict this was asked for." in text
 
 

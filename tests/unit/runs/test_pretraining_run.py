@@ -50,6 +50,7 @@ def ready(source=None, **training):
     return PretrainingReady(
         config=config(**training),
         source=source or tiny_excerpts(),
+        patients=("p1",),
         trivial_loss={"mean_feature": 50.0, "spoilt_input": 40.0},
         checkpoint_every=2,
         num_failures=0,

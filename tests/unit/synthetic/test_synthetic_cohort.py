@@ -122,6 +122,7 @@ def test_it_says_that_it_is_synthetic(made, tmp_path):
     assert "mean nothing\nclinically" in (made.folder / "README.txt").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_changes_nothing(made, tmp_path):
     again = make_cohort(tmp_path / "cohort", **SMALL, workers=2)
     assert contents(again.folder) == contents(made.folder)

@@ -145,6 +145,7 @@ def test_every_so_manieth_picture_is_the_same_picture():
         np.testing.assert_array_equal(frame.picture, whole[frame.index].picture)
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_changes_no_byte(made, tmp_path):
     again = make_ward_cohort(tmp_path / "cohort", **SMALL, workers=2)
     assert contents(again.folder) == contents(made.folder)

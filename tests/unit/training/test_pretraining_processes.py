@@ -52,7 +52,7 @@ def test_a_killed_process_ends_the_rest_with_one_message_and_resuming_works(tmp_
     assert second is None
     assert first["error"] == "LostProcessError"
     assert "All processes of the group must stay, but one has ended" in first["message"]
-    assert "give the same command again" in first["message"]
+    assert "Give the same command again to go on from the last checkpoint" in first["message"]
     kept = read_checkpoint(path).loss
     assert 0 < len(kept) < 9
     np.testing.assert_allclose(kept, alone().loss[: len(kept)], rtol=1e-4)
