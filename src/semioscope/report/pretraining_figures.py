@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter
 
 from semioscope.report.style import CLASS_COLOURS, INK, PAPER, SOFT, drawing, finish
 from semioscope.report.wording import count
@@ -66,6 +67,7 @@ def loss_figure(
         shown = [*steps[steps > 0], *known.values()]
         if shown and max(shown) > _LOG_FROM * min(shown):
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(FuncFormatter(_decade))
         else:
             axes.set_ylim(bottom=0)
         axes.set_xlim(0, num_steps / steps_per_epoch)
@@ -82,3 +84,8 @@ def loss_figure(
             f"{last}. Lines: {lines}.",
             folder=folder,
         )
+
+
+def _decade(value: float, _position: int | None) -> str:
+    """Return a tick of a logarithmic axis as a plain number; powers would need a formula."""
+    return count(value) if value >= 1 else f"{value:g}"

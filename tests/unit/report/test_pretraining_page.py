@@ -125,3 +125,13 @@ def test_other_folders_are_refused(tmp_path, content, message):
         (tmp_path / "curve.json").write_text(json.dumps(content))
     with pytest.raises(StoreError, match=message):
         write_pretraining_report(tmp_path)
+
+
+def test_a_loss_that_falls_far_has_plain_numbers_at_its_axis():
+    figure = loss_figure(
+        [120_000.0, 9_000.0, 1_300.0], [120_000.0, 9_000.0, 1_300.0], {"mean_feature": 8_000.0},
+        steps_per_epoch=1, num_steps=3,
+    )  # fmt: skip
+    assert "mathdefault" not in figure
+    assert "$" not in figure
+    assert re.search(r">\s*10\W000\s*<", figure)
