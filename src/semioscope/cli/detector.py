@@ -237,8 +237,8 @@ def told(report: "DetectorReport") -> list[str]:
     lines = [
         f"Mean IoU over pictures of {of}: {_estimate(quality.over_pictures)}.",
         f"Mean IoU over {of}: {_estimate(quality.over_patients)}.",
-        f"A constant box, the mean of those trained on, over pictures: {_estimate(quality.constant)}; the detector "
-        f"is better by {_estimate(quality.difference)}.",
+        f"A constant box, the mean of those trained on, over pictures: {_estimate(quality.constant)}. "
+        f"Detector minus constant box: {_estimate(quality.difference)}.",
         f"Missed: {quality.num_missed} of {counted(quality.num_pictures, 'picture')} with the patient"
         f"{f' ({100 * quality.share_missed:.1f} %)' if quality.num_pictures else ''}; they count as 0.",
     ]
