@@ -98,6 +98,9 @@ def plan(
         say(
             f"Flagged: {flagged.event_id} in {flagged.recording_id}: {why or 'no reason stands in crops.tsv.'}"
         )
+    for each in done.plans:
+        if each.status == "accepted" and each.box_reason:
+            say(f"Remark: {each.event_id} in {each.recording_id}: {each.box_reason}")
     num_remarks = sum(bool(each.depth_remark) for each in done.plans)
     if num_remarks:
         say(

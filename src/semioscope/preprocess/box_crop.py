@@ -85,7 +85,9 @@ def find_box(detections: Sequence[Detection], config: BoxCropConfig | None = Non
             continue
         best[label] = found[0]
         if len(found) > 1:
-            sentences.append(f"{len(found)} of {label} found; the best score ({found[0].score:.2f}) is used.")
+            sentences.append(
+                f"{label} was found {len(found)} times; the one with the best score ({found[0].score:.2f}) is used."
+            )
         if found[0].clipped:
             sentences.append(f"The box of {label} reached out of the picture and was cut at its edge.")
     box = None

@@ -136,7 +136,7 @@ def test_of_two_persons_the_best_score_is_used_and_their_number_told():
     found = find_box([seen("person", 0.8, carer), seen("bed"), seen("person", 0.95), seen("person", 0.2)])
     assert (found.status, found.num_found) == ("accepted", {"bed": 1, "person": 2})
     assert close(found.box, widened(MERGED, 0.2))
-    assert found.reason == "2 of person found; the best score (0.95) is used."
+    assert found.reason == "person was found 2 times; the one with the best score (0.95) is used."
 
 
 def test_a_box_that_was_cut_at_the_edge_is_told():

@@ -316,7 +316,11 @@ PERSON = Detection(label="person", score=0.8, box=Region(x=0.4, y=0.4, width=0.1
         ([PERSON], "flagged", "No bed with a score of at least 0.7. The box around person alone is offered."),
         ([BED], "flagged", "No person with a score of at least 0.7. The box around bed alone is offered."),
         ([], "flagged", "No bed with a score of at least 0.7. No person with a score of at least 0.7."),
-        ([BED, PERSON, PERSON], "accepted", "2 of person found; the best score (0.80) is used."),
+        (
+            [BED, PERSON, PERSON],
+            "accepted",
+            "person was found 2 times; the one with the best score (0.80) is used.",
+        ),
         ([BED, PERSON], "accepted", ""),
     ],
 )
