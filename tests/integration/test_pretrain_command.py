@@ -53,7 +53,8 @@ def test_the_plan_and_the_end_are_told(hou, tmp_path):
     assert "steps take about" not in done, "nothing is left to do"
     assert "12 of 12 steps taken." in done
     assert "Mean loss of epoch 3" in done
-    assert done.splitlines()[-1] == "Next: open the report in a browser"
+    ending = f"then semioscope run hou-2022-small --cohort {hou.cohort} --pretrained {out} --out ANSWER"
+    assert done.splitlines()[-1] == f"Next: open the report in a browser, {ending}"
     assert_same_files(out, hou.pretraining, without=VOLATILE)
 
 

@@ -158,7 +158,8 @@ def _pretrain(
         say(outcome.describe())
         print(f"Report: {out / 'report.html'}")
         say_next(
-            "open the report in a browser"
+            f"open the report in a browser, then semioscope run {config.recipe} --cohort {cohort} --pretrained {out} "
+            "--out ANSWER"
             if outcome.is_finished
             else "the same command without --stop-after goes on"
         )

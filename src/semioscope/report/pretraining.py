@@ -99,7 +99,8 @@ def _answer(
         verdict = (
             "worse",
             "It has learnt nothing so far",
-            f"{_compared(last, known)} More epochs, a smaller step size, a warm-up or shortened gradients may help.",
+            f"{_compared(last, known)} More epochs or a smaller step size may help, and a warm-up and shortened "
+            "gradients where they are off.",
         )
     kind, title, text = verdict
     return {"headline": headline, "lead": lead, "verdict": kind, "verdict_title": title, "verdict_text": text}

@@ -38,8 +38,8 @@ from semioscope.training.pretraining_checkpoint import steps_taken
 
 NOTHING_LEARNT = (
     "That is no better than the mean feature: the Transformer has learnt nothing yet. Train longer, or with a "
-    "smaller training.learning_rate, a warm-up (training.warmup_share) and training.max_gradient_norm; see "
-    "docs/pretraining.md."
+    "smaller training.learning_rate, and where they are off with a warm-up (training.warmup_share) and "
+    "training.max_gradient_norm; see docs/pretraining.md."
 )
 _SECONDS_PER_CHECKPOINT = 300.0
 _MOST_STEPS_PER_CHECKPOINT = 1000
