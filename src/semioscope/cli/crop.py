@@ -172,10 +172,10 @@ def sheet(
     from semioscope.cohort import read_cohort
     from semioscope.core.progress import make_progress
     from semioscope.preprocess.cropper_rows import rows_of, the_cropper
-    from semioscope.report.crop_pages import standing_crops, write_sheet
+    from semioscope.report.crop_pages import crops_to_show, write_sheet
 
     read = read_cohort(cohort)
-    standing = standing_crops(read)
+    standing = crops_to_show(read)
     chosen = the_cropper(standing, cropper)
     shown = rows_of(standing, chosen)
     events = _events(read, event, task=task, part_seconds=part_seconds, planned=shown)
@@ -260,10 +260,9 @@ def _events(
 def _standing(cohort: "Cohort") -> "list[CropPlan]":
     """Return the rows of ``crops.tsv``; none where there is no table."""
     from semioscope.core.formats import CROPS
-    from semioscope.preprocess import read_crops
+    from semioscope.preprocess.crops import standing_crops
 
-    table = cohort.folder / CROPS.file
-    return read_crops(table) if table.exists() else []
+    return standing_crops(cohort.folder / CROPS.file)
 
 
 def _sheet_command(cohort: "Cohort", folder: Path, cropper: str) -> str:

@@ -23,6 +23,7 @@ from jaxtyping import Float32, Int
 from semioscope.cohort import Cohort
 from semioscope.cohort.contextual_video import ContextualVideo, contextual_videos
 from semioscope.core.errors import ConfigError, StoreError
+from semioscope.core.progress import format_seconds
 from semioscope.core.records import Event, EventView
 from semioscope.core.wording import counted
 from semioscope.features.clips import EventClips
@@ -86,7 +87,7 @@ class ContextualPlan:
         lines = [
             f"{len(self.names)} of {self.num_free} excerpts ({int(self.num_frames.sum())} frames) from "
             f"{counted(self.num_recordings, 'contextual recording')} of {counted(len(self.patients), 'patient')}, "
-            f"{_told_length(self.num_seconds)} in all; {counted(len(self.extractions), 'random cut')} of each."
+            f"{format_seconds(self.num_seconds)} in all; {counted(len(self.extractions), 'random cut')} of each."
         ]
         if self.num_night is not None:
             lines.append(f"{len(self.names) - self.num_night} by day, {self.num_night} by night.")
@@ -182,10 +183,6 @@ def plan_contextual(
         num_free=len(free),
         num_night=None if light is None else int(light.is_night[index].sum()),
     )
-
-
-def _told_length(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
 
 
 def joined_extractions(plans: Sequence[ExtractionPlan]) -> ExtractionPlan:

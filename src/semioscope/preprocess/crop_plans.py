@@ -25,7 +25,7 @@ from semioscope.preprocess.crop_failures import CropFailure, keep_failures
 from semioscope.preprocess.crop_finding import NO_CROPS, CropChoice, crop_method, plan_crop
 from semioscope.preprocess.crop_frames import recording_window
 from semioscope.preprocess.cropper_rows import row_notes, rows_of, to_plan, usable, views_of
-from semioscope.preprocess.crops import LOCKS, CropPlan, crops_lock, read_crops, write_crops
+from semioscope.preprocess.crops import LOCKS, CropPlan, crops_lock, standing_crops, write_crops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ def make_crop_plans(
     path = cohort.folder / CROPS.file
     listed = tuple(events)
     views = views_of(listed)
-    by_hand = {plan.place for plan in rows_of(_standing(path), method) if plan.origin == "manual"}
+    by_hand = {plan.place for plan in rows_of(standing_crops(path), method) if plan.origin == "manual"}
     wanted: dict[str, list[tuple[str, EventView]]] = {}
     for (event_id, recording_id), view in views.items():
         if (event_id, recording_id) not in by_hand:
@@ -171,9 +171,9 @@ def ensure_crops(
         return CropPlanning()
     chosen, listed, path = crop_method(method), tuple(events), cohort.folder / CROPS.file
     done = CropPlanning()
-    if to_plan(listed, _standing(path), method):
+    if to_plan(listed, standing_crops(path), method):
         with locked(cohort.folder / LOCKS / ".planning", wait=True):
-            standing = _standing(path)  # another process may have planned meanwhile
+            standing = standing_crops(path)  # another process may have planned meanwhile
             if missing := to_plan(listed, standing, method):
                 display = progress or QuietProgress()
                 detector: AnyDetector | None = None
@@ -203,17 +203,13 @@ def _made_anew(number: int) -> list[str]:
 def _as_they_stand(done: CropPlanning, events: Iterable[Event], path: Path, method: str) -> CropPlanning:
     """Return a planning with the plans of events as the table holds them now."""
     views = views_of(events)
-    plans = usable(_standing(path), views, method)
+    plans = usable(standing_crops(path), views, method)
     return replace(
         done,
         plans=tuple(plans),
         num_kept=sum(plan.origin == "manual" for plan in plans),
         notes=tuple(row_notes(plans, views, method)),
     )
-
-
-def _standing(path: Path) -> list[CropPlan]:
-    return read_crops(path) if path.exists() else []
 
 
 def plan_recording(work: dict[str, Any]) -> list[CropPlan | CropFailure]:

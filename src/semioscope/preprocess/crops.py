@@ -109,6 +109,11 @@ class CropRow(NamedTuple):
     plan: CropPlan
 
 
+def standing_crops(path: Path) -> list[CropPlan]:
+    """Return the rows of a crops table, none where there is no table; errors as those of ``read_crops``."""
+    return read_crops(path) if path.exists() else []
+
+
 def read_crops(path: Path) -> list[CropPlan]:
     """Return the rows of a crops table.
 
@@ -180,7 +185,7 @@ def write_crops(path: Path, plans: Iterable[CropPlan]) -> list[CropPlan]:
     Raises:
         CohortError: If the table that is there is not valid.
     """
-    merged = merge_crops(read_crops(path) if path.exists() else [], plans)
+    merged = merge_crops(standing_crops(path), plans)
     rows = []
     for plan in merged:
         box = plan.box

@@ -15,7 +15,7 @@ from semioscope.preprocess.crop_failures import read_failures
 from semioscope.preprocess.crop_finding import find_depth_crop
 from semioscope.preprocess.crop_frames import open_event
 from semioscope.preprocess.cropper_rows import croppers_of
-from semioscope.preprocess.crops import REMARK, CropPlan, read_crops
+from semioscope.preprocess.crops import REMARK, CropPlan, read_crops, standing_crops
 from semioscope.report.contact_sheet import ContactSheet, write_contact_sheet
 from semioscope.report.crop_explain import explain_figure, explain_png
 
@@ -53,7 +53,7 @@ def write_sheet(
         CohortError: If there is no ``crops.tsv``, or it is not valid.
         StoreError: If the page cannot be written.
     """
-    standing = standing_crops(cohort)
+    standing = crops_to_show(cohort)
     name = f"sheet-{cropper}.html" if cropper and len(croppers_of(standing)) > 1 else "sheet.html"
     path = out or cohort.folder / PLACE / name
     return write_contact_sheet(
@@ -67,7 +67,7 @@ def write_sheet(
     )
 
 
-def standing_crops(cohort: Cohort) -> list[CropPlan]:
+def crops_to_show(cohort: Cohort) -> list[CropPlan]:
     """Return the rows of the ``crops.tsv`` of a cohort, to make a sheet of.
 
     Raises:
@@ -153,8 +153,7 @@ def write_explanation(
 
 def _by_hand(cohort: Cohort, event_id: str, recording_id: str) -> list[str]:
     """Return what a person decided on the plan of an event, as a sentence; nothing where nobody did."""
-    table = cohort.folder / CROPS.file
-    rows = read_crops(table) if table.exists() else []
+    rows = standing_crops(cohort.folder / CROPS.file)
     states = sorted(
         {row.status for row in rows if row.place == (event_id, recording_id) and row.origin == "manual"}
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from semioscope.cohort import Cohort, EventSelection
 from semioscope.core.errors import ConfigError, SemioscopeError
 from semioscope.core.records import Event, EventView
-from semioscope.core.wording import counted, numbered
+from semioscope.core.wording import counted, join_words, numbered
 from semioscope.plans import SlicePlan, slices_of
 from semioscope.plans.clips import TIME_TOLERANCE_SECONDS
 from semioscope.splits import FoldPlan
@@ -107,7 +107,7 @@ def _told_need(plan: SlicePlan) -> str:
 def _most_frames(events: Sequence[Event], distances: Mapping[str, float]) -> str:
     known = [view for event in events for view in event.views if view.recording_id in distances]
     longest = max(known, key=lambda view: view.duration_seconds)
-    frames = math.floor(longest.duration_seconds / distances[longest.recording_id] + TIME_TOLERANCE_SECONDS)
+    frames = _frames_at_most(longest, distances) - 1
     rate = 1 / distances[longest.recording_id]
     return f"about {frames} ({longest.duration_seconds:.1f} s at {rate:.4g} frames per second)"
 
@@ -127,4 +127,4 @@ def _remedy(
     if not plan.leftovers:
         remedies.append("--set slices.leftovers=true")
     remedies.append("a smaller --set slices.slice_frames=...")
-    return f"Use {', '.join(remedies[:-1])}{' or ' if remedies[:-1] else ''}{remedies[-1]}."
+    return f"Use {join_words(remedies, 'or')}."

@@ -8,7 +8,6 @@ import contextlib
 import os
 import pickle
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
 from semioscope.core.errors import ConfigError, SemioscopeError
+from semioscope.training.stopping import is_main_thread
 
 VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """What ``torchrun`` sets in the environment of every process."""
@@ -223,7 +223,7 @@ _LOST = (
 @contextlib.contextmanager
 def _ended_on_request() -> Iterator[None]:
     """Raise LostProcessError when this process is asked to end."""
-    if not _is_main_thread():
+    if not is_main_thread():
         yield
         return
 
@@ -249,10 +249,6 @@ def _ended_on_request() -> Iterator[None]:
 
 def _stay_until_told() -> None:
     """Hear no further request to end, until the one message is told."""
-    if _is_main_thread():
+    if is_main_thread():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _is_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()

@@ -36,7 +36,7 @@ def ending_between_steps(progress: Progress) -> Iterator[EndRequest]:
     A second one ends at once. Outside the main thread signals cannot be caught, and nothing changes.
     """
     request = EndRequest()
-    if threading.current_thread() is not threading.main_thread():
+    if not is_main_thread():
         yield request
         return
     before = {number: signal.getsignal(number) for number in _SIGNALS}
@@ -56,3 +56,8 @@ def ending_between_steps(progress: Progress) -> Iterator[EndRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def is_main_thread() -> bool:
+    """Return whether this is the thread in which signals can be caught."""
+    return threading.current_thread() is threading.main_thread()
