@@ -78,7 +78,7 @@ def load_features(store: FeatureStore, clips: EventClips, clip_plan: ClipPlan | 
         msg = (
             f"A view of event {clips.event_id} must hold at least one clip ({shortest_clip(clip_plan)}) to have "
             f"features, but that in recording {clips.recording_id} does not. Leave this view out (use no in "
-            "seizures.tsv), or use a backbone of shorter clips."
+            f"seizures.tsv), or {_shorter_clips(clip_plan)}."
         )
         raise ConfigError(msg)
     wholes = [join(_stored(store, key, numbers, clips)) for key, numbers in clips.by_key.items()]
@@ -146,3 +146,11 @@ def shortest_clip(plan: ClipPlan | SlicePlan) -> str:
     if isinstance(plan, SlicePlan):
         return f"{plan.min_frames if plan.leftovers else plan.slice_frames} stored frames"
     return f"{plan.clip_seconds:g} s"
+
+
+def _shorter_clips(plan: ClipPlan | SlicePlan) -> str:
+    if not isinstance(plan, SlicePlan):
+        return "use a backbone of shorter clips"
+    if plan.leftovers:
+        return "take shorter leftovers (--set slices.min_frames=...; I3D sees 9 frames or more)"
+    return "keep leftovers (--set slices.leftovers=true)"

@@ -24,6 +24,7 @@ from semioscope.features import (
     plan_extraction,
 )
 from semioscope.networks import BackboneSpec, backbone_spec
+from semioscope.networks.motion import CLIP_SECONDS
 from semioscope.plans import ClipPlan, SlicePlan, clips_in
 from semioscope.preprocess import NO_CROPS, CropPlan
 from semioscope.preprocess.crop_check import run_warnings
@@ -45,7 +46,7 @@ from semioscope.runs.setting_checks import (
     empty_class_notes,
 )
 from semioscope.runs.short_views import check_whole_segments
-from semioscope.runs.slice_supply import check_slice_supply, frame_distances, pace_notes
+from semioscope.runs.slice_supply import check_slice_supply, frame_distances, slice_notes
 from semioscope.runs.transformer_plan import begun, transformer_notes
 from semioscope.runs.yardsticks import (
     YardstickGroup,
@@ -277,7 +278,7 @@ def plan_run(
     of_movement = [name for name in config.baselines if needs_video(name)]
     groups = yardstick_groups(cohort, selection.events) if of_movement else ()
     notes = [*folds.notes, *folds_notes, *selection.warnings, *yardstick_notes(groups)]
-    notes += short_notes(selection.events) if of_movement else []
+    notes += short_notes(cohort, selection.events, groups) if of_movement else []
     lost = lost_views(cohort_folder)
     if lost:
         notes.append(
@@ -287,7 +288,10 @@ def plan_run(
     notes += [f"At the import of the features: {warning}" for warning in import_warnings(cohort_folder)]
     if of_movement and not groups:
         titles = " and ".join(BASELINES[name].title for name in of_movement)
-        notes.append(f"Without videos there are no yardsticks of movement ({titles}).")
+        notes.append(
+            f"No event has a video that holds a window of {CLIP_SECONDS:g} s, so there are no yardsticks of movement "
+            f"({titles})."
+        )
     if config.task.parts_class is not None and "duration" in config.baselines:
         notes.append(
             "Events of the class of parts were cut to their length, so duration alone would know them: it is no "
@@ -309,7 +313,7 @@ def plan_run(
         notes=tuple(notes),
         warnings=(
             *(empty_class_notes(folds, selection) if config.has_slices else ()),
-            *(pace_notes(clips, distances) if isinstance(clips, SlicePlan) else ()),
+            *(slice_notes(selection.events, clips, distances) if isinstance(clips, SlicePlan) else ()),
             *_crop_warnings(config, cohort, selection),
         ),
     )

@@ -17,7 +17,7 @@ from semioscope.core.wording import counted
 from semioscope.features import EventFeatures, ExtractionPlan
 from semioscope.networks import FEATURE_NAMES, band_limit
 from semioscope.networks.motion import CLIP_SECONDS, CONVULSION_HZ, MIN_FRAMES
-from semioscope.plans import ClipPlan
+from semioscope.plans import ClipPlan, clip_range
 from semioscope.runs.results import Failure
 from semioscope.runs.stored import StoredFeatures
 from semioscope.video import probe
@@ -54,24 +54,23 @@ def motion_frames(fps: float) -> int:
 def yardstick_groups(cohort: Cohort, events: Sequence[Event]) -> tuple[YardstickGroup, ...]:
     """Return the views of events by frame rate, the highest first.
 
-    Views without a video are in none, nor those that are too short for a window. A video that cannot be opened counts
-    as one of the usual rate; its failure is told when it is read.
+    Views without a video are in none, nor those that hold no whole window. A video that cannot be opened counts as
+    one of the usual rate; its failure is told when it is read.
     """
     rates: dict[Path | str, float] = {}
     by_rate: dict[float, list[Event]] = defaultdict(list)
     for event in events:
         views: dict[float, list[int]] = defaultdict(list)
         for position, view in enumerate(event.views):
-            if cohort.recording(view.recording_id).path is None or view.duration_seconds < CLIP_SECONDS:
+            if cohort.recording(view.recording_id).path is None:
                 continue
-            views[_rate(cohort, view.recording_id, rates)].append(position)
+            rate = _rate(cohort, view.recording_id, rates)
+            if clip_range(_windows(rate), view.interval).num_clips:
+                views[rate].append(position)
         for rate, positions in views.items():
             by_rate[rate].append(replace(event, views=tuple(event.views[i] for i in positions)))
     return tuple(
-        YardstickGroup(
-            clips=ClipPlan(fps=rate, frames_per_clip=motion_frames(rate), stride=max(1, round(rate))),
-            events=tuple(by_rate[rate]),
-        )
+        YardstickGroup(clips=_windows(rate), events=tuple(by_rate[rate]))
         for rate in sorted(by_rate, reverse=True)
     )
 
@@ -91,14 +90,22 @@ def yardstick_notes(groups: Sequence[YardstickGroup]) -> list[str]:
     return notes
 
 
-def short_notes(events: Sequence[Event]) -> list[str]:
-    """Return what the report must say of events that are too short for a window."""
-    short = [event for event in events if all(view.duration_seconds < CLIP_SECONDS for view in event.views)]
-    if not short:
+def short_notes(cohort: Cohort, events: Sequence[Event], groups: Sequence[YardstickGroup]) -> list[str]:
+    """Return what the report must say of events that have a video but hold no window, where others hold one."""
+    seen = {event.event_id for group in groups for event in group.events}
+    short = [
+        event
+        for event in events
+        if event.event_id not in seen
+        and any(cohort.recording(view.recording_id).path is not None for view in event.views)
+    ]
+    if not short or not groups:
         return []
-    number = counted(len(short), "event lasts", "events last")
     return [
-        f"{number} less than {CLIP_SECONDS:g} s: the yardsticks of movement give such the class frequencies."
+        f"{counted(len(short), 'event holds', 'events hold')} no whole window of {CLIP_SECONDS:g} s, of which one "
+        f"starts every second of a recording (such as {short[0].event_id}, "
+        f"{max(view.duration_seconds for view in short[0].views):.1f} s): the yardsticks of movement give such the "
+        "class frequencies."
     ]
 
 
@@ -121,6 +128,10 @@ def without_band_power(features: EventFeatures) -> EventFeatures:
     changed = features.features.copy()
     changed[..., FEATURE_NAMES.index("band_ratio")] = np.nan
     return replace(features, features=changed)
+
+
+def _windows(rate: float) -> ClipPlan:
+    return ClipPlan(fps=rate, frames_per_clip=motion_frames(rate), stride=max(1, round(rate)))
 
 
 def _rate(cohort: Cohort, recording_id: str, rates: dict[Path | str, float]) -> float:

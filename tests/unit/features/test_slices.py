@@ -473,8 +473,9 @@ class TestTrouble:
     def test_an_event_that_is_too_short(self, folder, tmp_path):
         plan = plan_of(cohort_of(folder), tmp_path, events=[event_of(0, 9)])
         assert extract(plan).num_computed == 0
-        with pytest.raises(ConfigError, match="at least one clip \\(10 stored frames\\)"):
+        with pytest.raises(ConfigError, match="at least one clip \\(10 stored frames\\)") as told:
             features_of(plan)
+        assert "--set slices.min_frames" in str(told.value)
 
     def test_only_a_leftover_has_all_steps_in_its_shape(self, folder, tmp_path):
         plan = plan_of(cohort_of(folder), tmp_path, events=[event_of(0, 30)])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import SETTINGS, Tiny
+from tiny import SETTINGS, Tiny, edit_rows
 
 from semioscope.core.errors import ConfigError
 from semioscope.core.files import write_json
@@ -172,6 +172,29 @@ def test_a_slow_video_has_its_own_yardsticks(tiny: Tiny, tmp_path: Path):
     assert len(views[0] | views[1]) == sum(len(event.views) for event in plan.events)
     assert not any(group.has_band_power for group in groups)
     assert any("At 4 frames per second 2-6 Hz cannot be seen" in note for note in yardstick_notes(groups))
+
+
+def test_an_event_between_two_windows_has_no_yardstick_of_movement(tiny: Tiny, tmp_path: Path):
+    """2.4 s hold no whole window of 2 s when windows start at whole seconds; 3 s always hold one."""
+    cohort = tiny.copy(tmp_path / "cohort")
+    edit_rows(
+        cohort / "seizures.tsv",
+        lambda row: (
+            row | {"onset": "0.5", "offset": "2.9", "clonic_onset": "n/a"}
+            if row["seizure_id"] == "p01-s1"
+            else row
+        ),
+    )
+    plan = plan_run(config("segments.num_segments=1"), cohort)
+    grouped = [event.event_id for group in plan.yardstick_groups for event in group.events]
+    assert "p01-s1" in [event.event_id for event in plan.events]
+    assert "p01-s1" not in grouped
+    assert len(grouped) == len(plan.events) - 1
+    (note,) = [note for note in plan.notes if "no whole window" in note]
+    assert note.startswith("1 event holds no whole window of 2 s")
+    assert "(such as p01-s1, 2.4 s)" in note
+    _, traits = event_traits(plan.events, {})
+    assert np.isnan(traits.motion_energy).all(), "known from no window, so the class frequencies are given"
 
 
 def test_without_band_power_only_the_energy_is_known(tiny: Tiny):

@@ -11,7 +11,7 @@ from semioscope.cohort import TASKS, EventSelection
 from semioscope.core.errors import ConfigError
 from semioscope.core.records import Event, EventView
 from semioscope.plans import SlicePlan, slices_of
-from semioscope.runs.slice_supply import check_slice_supply, pace_notes
+from semioscope.runs.slice_supply import check_slice_supply, pace_notes, sliceless_notes
 from semioscope.splits import FoldPlan
 from semioscope.splits.records import Fold
 
@@ -55,12 +55,12 @@ def test_a_class_of_short_parts_is_named_with_longer_parts_as_remedy() -> None:
     with pytest.raises(ConfigError, match="nonepileptic has none: a slice takes 60 stored frames") as told:
         check(*LONG, seizure("c", 2, 1.5))
     assert "about 45 (1.5 s at 30 frames per second)" in str(told.value)
-    assert "--set events.part_seconds=3 or more" in str(told.value)
+    assert "--set events.part_seconds=2.5 or more" in str(told.value)
     assert "--set slices.leftovers=true" in str(told.value)
 
 
 def test_its_remedies_are_taken() -> None:
-    check(*LONG, seizure("c", 2, 3.0))
+    check(*LONG, seizure("c", 2, 2.5))
     check(*LONG, seizure("c", 2, 1.5), plan=SlicePlan())
     check(*LONG, seizure("c", 2, 1.5), plan=B05.model_copy(update={"slice_frames": 40}))
 
@@ -75,6 +75,11 @@ def test_a_fold_that_trains_without_a_slice_of_a_class_is_named() -> None:
     events = (*LONG, seizure("c", 2, 5.0), seizure("d", 2, 1.0))
     with pytest.raises(ConfigError, match="nonepileptic has none in the training of fold 1"):
         check(*events, train=(("a", "b", "c"), ("a", "b", "d")))
+    with pytest.raises(ConfigError, match=r"its longest event there holds about 30 \(1\.0 s") as told:
+        check(*events, train=(("a", "b", "d"),))
+    assert "or other folds (--set" in str(told.value)
+    with pytest.raises(ConfigError, match="no event of it trains there") as told:
+        check(*events, train=(("a", "b"),))
     check(*events, train=(("a", "b", "c"), ("a", "b", "c", "d")))
 
 
@@ -87,6 +92,18 @@ def test_recordings_of_unknown_rate_are_left_to_the_reading() -> None:
     events = (*LONG, seizure("c", 2, 0.2))
     distances = {"r-a": 1 / 30, "r-b": 1 / 30}
     check_slice_supply(selected(*events), folds(("a", "b", "c")), B05, distances)
+
+
+def test_events_that_hold_no_slice_are_named_before_the_work() -> None:
+    events = (*LONG, seizure("c", 2, 0.2), seizure("d", 2, 0.2))
+    distances = dict.fromkeys(("r-a", "r-b", "r-c"), 1 / 30)
+    (note,) = sliceless_notes(events, SlicePlan(), distances)
+    assert note.startswith(
+        "1 event holds no slice and will be listed as left out (c): a slice takes 10 stored"
+    )
+    assert "smaller slices.min_frames" in note
+    assert sliceless_notes(LONG, SlicePlan(), distances) == []
+    assert "slices.leftovers=true" in sliceless_notes(events, B05, distances)[0]
 
 
 @given(
@@ -103,7 +120,9 @@ def test_what_has_a_slice_is_never_refused(
     times = (np.arange(int(60 * rate)) + phase) / rate
     shown = int(((times >= onset) & (times < onset + seconds)).sum())
     if len(slices_of(shown, plan)):
-        check(*LONG, seizure("c", 2, seconds, onset=onset), plan=plan, rate=rate)
+        event = seizure("c", 2, seconds, onset=onset)
+        check(*LONG, event, plan=plan, rate=rate)
+        assert not sliceless_notes([event], plan, {"r-c": 1 / rate})
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_what_a_plan_says(study: TinyStudy, tmp_path: Path) -> None:
     told = plan.describe()
     assert "3 configurations, each under paper, patient: 12 trainings of 400 epochs." in told
     assert "paper: 2 folds by rule seizure, selection on test." in told
-    assert "Without videos there are no yardsticks of movement" in told
+    assert "so there are no yardsticks of movement" in told
     names = {
         training_name(protocol, cell, fold.index)
         for protocol in plan.protocols
