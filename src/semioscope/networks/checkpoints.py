@@ -106,7 +106,8 @@ def fit_state(
     The classification layer and counters of batches are left out.
 
     Raises:
-        WeightsError: If names are missing or left over, or shapes differ; the message names them.
+        WeightsError: If names are missing or left over, shapes differ, or a number is not finite; the message names
+            the tensors.
     """
     given = {
         name
@@ -132,7 +133,27 @@ def fit_state(
             "it is of."
         )
         raise WeightsError(msg)
-    return {name: state[name].detach().float().contiguous() for name in sorted(expected)}
+    fitted = {name: state[name].detach().float().contiguous() for name in sorted(expected)}
+    check_finite(fitted, where=where)
+    return fitted
+
+
+def check_finite(state: "Mapping[str, torch.Tensor]", *, where: object) -> None:
+    """Refuse weights of which a number is not finite in single precision: engines give different nonsense for them.
+
+    Raises:
+        WeightsError: Naming the tensors.
+    """
+    import torch
+
+    lost = {name: int((~torch.isfinite(tensor.float())).sum()) for name, tensor in sorted(state.items())}
+    if any(lost.values()):
+        named = _some(f"{name} {count} of {state[name].numel()}" for name, count in lost.items() if count)
+        msg = (
+            f"{where} must hold finite numbers only, but some are NaN or infinite: {named}. The file is damaged, or "
+            "its training diverged; bring another."
+        )
+        raise WeightsError(msg)
 
 
 def tensors_digest(state: "Mapping[str, torch.Tensor]") -> str:

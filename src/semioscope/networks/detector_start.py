@@ -43,10 +43,10 @@ def start_state(
         progress: Where a download reports to.
 
     Raises:
-        WeightsError: If there is no such file, it is damaged, or it is of another network: less than half of the
-            backbone's numbers are in it.
+        WeightsError: If there is no such file, it is damaged, holds numbers that are not finite, or is of another
+            network: less than half of the backbone's numbers are in it.
     """
-    from semioscope.networks.checkpoints import expected_shapes, is_checkpoint, read_checkpoint
+    from semioscope.networks.checkpoints import check_finite, expected_shapes, is_checkpoint, read_checkpoint
     from semioscope.networks.weights import load_weights
 
     expected = expected_shapes(module)
@@ -63,6 +63,7 @@ def start_state(
             raise WeightsError(msg)
         given, where = translate_published(read_checkpoint(path), expected, where=path), path.name
     fitting = {name: tensor for name, tensor in given.items() if tuple(tensor.shape) == expected.get(name)}
+    check_finite(fitting, where=where)
     filled, total = _numbers(fitting, expected), _numbers(expected, expected)
     if filled < LEAST_FILLED * total:
         msg = (

@@ -109,8 +109,8 @@ def pace_notes(plan: SlicePlan, distances: Mapping[str, float]) -> list[str]:
     lengths = sorted(plan.slice_frames * distances[recording_id] for recording_id in other)
     lasts = f"{lengths[0]:.3g}" if len(rates) == 1 else f"{lengths[0]:.3g} to {lengths[-1]:.3g}"
     return [
-        f"{counted(len(other), 'recording')} of {len(distances)} ({_some(other)}) with {per_second} frames per second: "
-        f"a slice of {plan.slice_frames} frames lasts {lasts} s there, not {plan.seconds:g} s. Frames are "
+        f"{counted(len(other), 'recording')} of {len(distances)} ({_some(other)}) with {per_second} frames per "
+        f"second: a slice of {plan.slice_frames} frames lasts {lasts} s there, not {plan.seconds:g} s. Frames are "
         "taken as they are stored, so a network that was trained at another rate sees movement at another speed."
     ]
 

@@ -12,9 +12,10 @@ import torch
 from i3d_files import NARROW, narrow_i3d
 
 from semioscope import backbones
-from semioscope.core.errors import ConfigError
+from semioscope.core.errors import ConfigError, WeightsError
 from semioscope.networks import BACKBONES, Backbone, backbone_spec, load
 from semioscope.networks.backbones.r2plus1d_network import R2Plus1D
+from semioscope.networks.checkpoints import expected_shapes, fit_state
 from semioscope.networks.engines import make_runner
 from semioscope.networks.random_weights import fill_random
 from semioscope.networks.spec import STEP_RULES
@@ -124,6 +125,19 @@ def test_the_published_parameter_counts_differ_by_the_classification_layer(name,
 def test_r2plus1d_has_the_published_number_of_parameters() -> None:
     assert backbone_spec("r2plus1d_34_8").num_parameters == 63_491_975
     assert 63_491_975 + 400 * 513 == 63_697_175
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_network_takes_a_number_that_is_not_finite(name) -> None:
+    """Stored in double precision, 1e39 is finite; the network computes in single precision."""
+    expected = expected_shapes(meta_module(name))
+    state = {key: torch.zeros(1).expand(shape) for key, shape in expected.items()}
+    spoilt = sorted(expected)[-1]
+    state[spoilt] = torch.full(expected[spoilt], 1e39, dtype=torch.float64)
+    with pytest.raises(
+        WeightsError, match=rf"finite numbers only.*: {re.escape(spoilt)} (\d+) of \1\. The file"
+    ):
+        fit_state(state, expected, network=name, where="a file")
 
 
 def test_shapes_and_types(backbone) -> None:

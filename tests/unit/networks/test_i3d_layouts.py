@@ -128,6 +128,17 @@ def test_a_wrong_shape_is_named_with_both_shapes(tmp_path, layout) -> None:
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_numbers_that_are_not_finite_are_refused(tmp_path, layout, value) -> None:
+    spoilt = np.array(dict(WRITERS[layout][0](piergiaj_state()))[KERNEL[layout]])
+    spoilt.flat[[0, 7]] = value
+    path = write(tmp_path, layout, piergiaj_state(), kernel=spoilt)
+    told = rf"must hold finite numbers only.*mixed\.4d\.b1b\.conv\.weight 2 of {spoilt.size}\. The file"
+    with pytest.raises(WeightsError, match=told):
+        opened(path)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_weights_of_optical_flow_are_refused(tmp_path, layout) -> None:
     path = write(tmp_path, layout, piergiaj_state(in_channels=2))
