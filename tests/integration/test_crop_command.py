@@ -1,6 +1,8 @@
 """From raw streams to accepted crops with the command line: plan, look, decide, apply, plan again."""
 
+import os
 import re
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -38,6 +40,31 @@ def plan(folder, *more):
 def decisions(folder, *, page="sheet.html", **decided):
     sheet = folder / "derived" / "crops" / page
     return write_decisions(sheet, folder / "crop-decisions.json", **decided)
+
+
+@pytest.mark.parametrize("command", ["plan", "sheet", "explain"])
+def test_a_cohort_that_cannot_be_written_is_told_before_the_work(folder, monkeypatch, command):
+    assert plan(folder).exit_code == 0
+    access = os.access  # root may write everywhere, so the answer is given here
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: (path, mode) != (folder, os.W_OK | os.X_OK) and access(path, mode)
+    )
+    shutil.rmtree(folder / "derived")
+    for work in (
+        "preprocess.crop_plans.run_stage",
+        "report.contact_sheet.open_event",
+        "report.crop_pages.open_event",
+    ):
+        monkeypatch.setattr(f"semioscope.{work}", lambda *_, **__: pytest.fail("work began"))
+    shown = (
+        plan(folder)
+        if command == "plan"
+        else call("crop", command, folder, *(["e1"] * (command == "explain")))
+    )
+    assert shown.exit_code == 2
+    told = " ".join(shown.err.split())
+    assert f"must be a folder that can be written, but {folder} cannot." in told
+    assert ("copy the tables and videos" if command == "plan" else "another place with --out FILE") in told
 
 
 BOX = {"left": 0.2, "top": 0.3, "right": 0.9, "bottom": 0.95}

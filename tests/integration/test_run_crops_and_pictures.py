@@ -168,6 +168,29 @@ def test_a_dry_run_tells_what_is_wrong_with_the_table(
     assert not (tmp_path / "no-run").exists()
 
 
+def test_a_dry_run_tells_what_cannot_be_written(
+    ward_run: WardRun, own_ward: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = os.access  # root may write everywhere, so the answer is given here
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: (path, mode) != (own_ward, os.W_OK | os.X_OK) and access(path, mode)
+    )
+    shown = dry_run(ward_run, own_ward, tmp_path)
+    assert shown.exit_code == 0
+    told = " ".join(shown.out.split())
+    assert f"but {own_ward} cannot; features that are lacking cannot be kept. Give a folder" in told
+    assert "with --store or $SEMIOSCOPE_STORE." in told
+    assert "no crop yet" not in told, "crops.tsv is complete"
+    (own_ward / "crops.tsv").unlink()
+    told = " ".join(dry_run(ward_run, own_ward, tmp_path).out.split())
+    assert "have no crop yet, and the folder of the cohort must be a folder that can be written" in told
+    command = ward_arguments(RECIPE, own_ward, tmp_path / "run", settings=SLICE_SETTINGS)
+    (own_ward / "crops.tsv").write_bytes((ward_run.cohort / "crops.tsv").read_bytes())
+    refused = call(*command)
+    assert refused.exit_code == 2
+    assert "The feature store must be a folder that can be written" in " ".join(refused.err.split())
+
+
 def test_rows_by_hand_for_other_times_stand_in_the_report(ward_run: WardRun, own_ward: Path) -> None:
     edit_rows(
         own_ward / "crops.tsv",

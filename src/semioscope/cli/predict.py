@@ -77,10 +77,11 @@ def command(
     progress: ProgressOption = "auto",
 ) -> None:
     """Give class, probability and the course over time of seizures in videos."""
+    from semioscope.core.files import check_folder
     from semioscope.core.progress import make_progress, stage
     from semioscope.runs import predict_all, read_bundle, write_predictions_folder
 
-    check_out(out)
+    check_folder(out, what="--out", remedy="Choose another --out.")
     bundle = read_bundle(model)
     requests = make_requests(
         videos,
@@ -125,25 +126,6 @@ def command(
     say_next(f"{look}; {mend}." if look and mend else f"{look or mend}.")
     if failed:
         raise typer.Exit(1)
-
-
-def check_out(out: Path) -> None:
-    """Refuse a folder for results that cannot be made or written, before any work is done; nothing is made.
-
-    Raises:
-        StoreError: Naming the file or folder that is in the way.
-    """
-    import os
-
-    from semioscope.core.errors import StoreError
-
-    there = next((folder for folder in (out, *out.absolute().parents) if os.path.lexists(folder)), out)
-    if not there.is_dir():
-        msg = f"--out must be a folder, but {there} is a file. Choose another --out."
-        raise StoreError(msg)
-    if not os.access(there, os.W_OK | os.X_OK):
-        msg = f"--out must be a folder that can be written, but {there} cannot. Choose another --out."
-        raise StoreError(msg)
 
 
 def cautions(bundle: "Bundle") -> list[str]:

@@ -18,6 +18,8 @@ from typing import Any
 from semioscope.core.errors import StoreError
 
 _TEMPORARY = ".partial-"
+GIVEN = "Copy it again from where it came, or mend it."
+"""What to do about a damaged file that a person gave, and that nothing makes again."""
 
 
 @contextlib.contextmanager
@@ -64,8 +66,38 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, text + "\n")
 
 
-def read_json(path: Path) -> Any:
+def folder_problem(folder: Path) -> str:
+    """Return why a folder cannot be made or written, as the end of a sentence; empty if it can. Nothing is made."""
+    there = next((place for place in (folder, *folder.absolute().parents) if os.path.lexists(place)), folder)
+    if not there.is_dir():
+        return f"must be a folder, but {there} is a file"
+    if not os.access(there, os.W_OK | os.X_OK):
+        return f"must be a folder that can be written, but {there} cannot"
+    return ""
+
+
+def check_folder(folder: Path, *, what: str, remedy: str) -> None:
+    """Refuse a folder that cannot be made or written, before any work is done for it.
+
+    Args:
+        folder: Where something is to be written.
+        what: What the folder is to the user; begins the message.
+        remedy: What to do; ends it.
+
+    Raises:
+        StoreError: Naming the file or folder that is in the way.
+    """
+    if problem := folder_problem(folder):
+        msg = f"{what} {problem}. {remedy}"
+        raise StoreError(msg)
+
+
+def read_json(path: Path, *, remedy: str = "Delete it to have it made again.") -> Any:
     """Read a JSON file.
+
+    Args:
+        path: The file.
+        remedy: What to do where it is damaged; ``GIVEN`` for files that the program does not make.
 
     Raises:
         StoreError: If it is absent or not JSON.
@@ -76,7 +108,7 @@ def read_json(path: Path) -> Any:
         msg = f"{path} does not exist."
         raise StoreError(msg) from err
     except (ValueError, OSError) as err:
-        msg = f"{path} must be a JSON file that can be read: {err}. Delete it to have it made again."
+        msg = f"{path} must be a JSON file that can be read: {err}. {remedy}"
         raise StoreError(msg) from err
 
 

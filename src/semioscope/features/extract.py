@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from semioscope.core.errors import ConfigError
-from semioscope.core.files import digest, write_json
+from semioscope.core.files import check_folder, digest, write_json
 from semioscope.core.progress import Progress, QuietProgress, format_seconds
 from semioscope.core.records import Region
 from semioscope.execution import Executor, LocalExecutor, Unit, UnitResult, run_stage
@@ -28,7 +28,7 @@ from semioscope.features.planned import (
     ViewWork,
     shortened,
 )
-from semioscope.features.store import Block, FeatureStore
+from semioscope.features.store import OTHER_STORE, Block, FeatureStore
 from semioscope.features.stream import ClipFeatures, StreamStatistics, ViewClips, stream_features
 from semioscope.features.views import ViewPicture
 from semioscope.plans import blocks_of
@@ -125,6 +125,8 @@ def extract(
         msg = f"blocks_per_unit must be 1 or more, got {blocks_per_unit}."
         raise ConfigError(msg)
     progress = progress or QuietProgress()
+    if plan.num_stored < plan.num_clips:
+        check_folder(plan.store.folder, what="The feature store", remedy=OTHER_STORE)
     for file, content in plan.new_windows.items():
         if not file.exists():
             write_json(file, content)

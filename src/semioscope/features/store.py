@@ -110,6 +110,9 @@ class StoreKey(Protocol):
         """The name of the folder."""
 
 
+OTHER_STORE = "Give a folder that can be written with --store or $SEMIOSCOPE_STORE."
+
+
 class FeatureStore:
     """A folder of features.
 

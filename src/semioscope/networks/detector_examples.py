@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 from semioscope.core.errors import CohortError, StoreError
-from semioscope.core.files import read_json, write_json
+from semioscope.core.files import GIVEN, read_json, write_json
 from semioscope.core.records import Region
 from semioscope.networks.detections import clipped_detection
 
@@ -126,7 +126,7 @@ def read_coco(path: Path) -> list[PictureBoxes]:
         CohortError: If the file is not COCO JSON, or boxes are not valid; the message names the annotations.
     """
     try:
-        content = read_json(path)
+        content = read_json(path, remedy=GIVEN)
     except StoreError as err:
         raise CohortError(str(err)) from err
     parts = ("images", "annotations", "categories")

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from semioscope.core.config import Config
 from semioscope.core.errors import StoreError, WeightsError, unknown_name
-from semioscope.core.files import atomic_path, disk_errors, read_json, write_json
+from semioscope.core.files import GIVEN, atomic_path, disk_errors, read_json, write_json
 from semioscope.networks.detector_networks import ARCHITECTURES, translate_published
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _read_design(path: Path) -> tuple[DetectorDesign, dict[str, Any]]:
         raise WeightsError(msg)
     example = '{"schema_version": 1, "architecture": "fasterrcnn_mobilenet", "labels": ["bed", "person"]}'
     try:
-        content: Any = read_json(beside)
+        content: Any = read_json(beside, remedy=GIVEN)
     except StoreError as err:
         msg = f"Beside {path} must lie {beside.name}, such as {example}: {err}"
         raise WeightsError(msg) from err

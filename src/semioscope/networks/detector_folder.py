@@ -18,13 +18,15 @@ import numpy as np
 from jaxtyping import UInt8
 
 from semioscope.core.errors import LeakageError, StoreError
-from semioscope.core.files import digest, read_json, write_json
+from semioscope.core.files import digest, file_sha256, read_json, write_json
 from semioscope.core.formats import DETECTOR_PATIENTS
 from semioscope.core.tables import read_rows, write_table
 from semioscope.networks.detections import Detection, Detector
 
 FACTS = "detectors.json"
 """The file of a folder that says what its detectors are."""
+NO_FILE = ("pretrained", "random")
+"""Weights of a detector that are no file."""
 EVERYBODY = "all"
 """Name of the detector that was trained on all patients."""
 RULES = ("patient", "paper")
@@ -239,3 +241,12 @@ def write_detector_folder(
     told = facts.get("detectors", {})
     own = {one.name: {**told.get(one.name, {}), "weights_hash": one.weights_hash} for one in detectors}
     write_json(folder / FACTS, {**facts, "schema_version": _VERSION, "rule": rule, "detectors": own})
+
+
+def detector_sha256(weights: str) -> str:
+    """Return the SHA-256 of a detector: of its file, or of ``detectors.json`` in a folder; empty without one."""
+    if weights in NO_FILE:
+        return ""
+    place = Path(weights).expanduser()
+    file = place / FACTS if place.is_dir() else place
+    return file_sha256(file) if file.is_file() else ""

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from semioscope.core.errors import CohortError, StoreError
-from semioscope.core.files import digest, read_json, write_json
+from semioscope.core.files import GIVEN, digest, read_json, write_json
 from semioscope.networks.detections import Detection, clipped_detection
 
 _VERSION = 1
@@ -84,7 +84,7 @@ def read_recorded(path: Path) -> RecordedDetector:
         CohortError: If the file is not valid; the message names the entries.
     """
     try:
-        content: Any = read_json(path)
+        content: Any = read_json(path, remedy=GIVEN)
     except StoreError as err:
         raise CohortError(str(err)) from err
     by_event = content.get("detections") if isinstance(content, dict) else None

@@ -13,11 +13,13 @@ References:
     within a second, and the plan flagged; depth crops are checked by program too.
 """
 
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 
 import numpy as np
-from jaxtyping import UInt16
 
 from semioscope.cohort import Cohort
 from semioscope.core.errors import ConfigError, unknown_name
@@ -161,9 +163,27 @@ def find_depth_crop(frames: EventFrames, *, check: bool = True) -> tuple[FirstFr
     plan = plan_depth_crop(denoised(first.frame.depth))
     doubts = [first.reason, lack_of_depth(frames.depth_name, frames.has_depth), plan.reason]
     if check and plan.planes is not None:
-        said = check_crop(first.frame.depth, first.frame.picture, plan, _later_depth(frames))
-        doubts += _doubts(said, plan)
+        later = list(_later_frames(frames))
+        said = check_crop(
+            first.frame.depth,
+            first.frame.picture,
+            plan,
+            [frame.depth for frame in later if frame.depth is not None],
+        )
+        seconds = [frame.time_seconds - frames.times_seconds[0] for frame in later]
+        doubts += [_with_time(doubt, seconds) for doubt in _doubts(said, plan)]
     return first, replace(plan, reason=" ".join(filter(None, doubts)))
+
+
+def doubted_frame(frames: EventFrames, plan: DepthCropPlan) -> EventFrame | None:
+    """Return the later frame for which the quality check flagged a plan; None where the first frame is in doubt.
+
+    Args:
+        frames: Of the event; with depth.
+        plan: As :func:`find_depth_crop` gave it.
+    """
+    told = re.search(rf"{LATER} (\d+)", plan.reason)
+    return None if told is None else next(islice(_later_frames(frames), int(told[1]) - 1, None), None)
 
 
 def plan_crop(
@@ -232,9 +252,19 @@ def _plan(
     return box_after_depth(plan, boxed)
 
 
-def _later_depth(frames: EventFrames) -> list[UInt16[np.ndarray, "height width"]]:
-    places = spread_places(frames.num_frames, num_wanted=NUM_CHECKED)[1:]
-    return [frame.depth for frame in frames.read(places) if frame.depth is not None]
+def _later_frames(frames: EventFrames) -> Iterator[EventFrame]:
+    """Yield the later frames that the quality check looks at; its first one has the number 1."""
+    for frame in frames.read(spread_places(frames.num_frames, num_wanted=NUM_CHECKED)[1:]):
+        if frame.depth is not None:
+            yield frame
+
+
+def _with_time(doubt: str, seconds: Sequence[float]) -> str:
+    """Return a doubt with the time of the later frame that it is about, if it is about one."""
+    told = re.match(rf"{LATER} (\d+):", doubt)
+    if told is None:
+        return doubt
+    return f"{LATER} {told[1]} ({seconds[int(told[1]) - 1]:.2f} s on):{doubt[told.end() :]}"
 
 
 def _doubts(check: CropCheck, plan: DepthCropPlan) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from semioscope.cohort import Cohort
 from semioscope.core.errors import CohortError, SemioscopeError, StoreError
-from semioscope.core.files import digest
+from semioscope.core.files import check_folder, digest
 from semioscope.core.formats import CROPS
 from semioscope.core.locks import locked
 from semioscope.core.progress import Progress, QuietProgress
@@ -25,7 +25,14 @@ from semioscope.preprocess.crop_failures import CropFailure, keep_failures
 from semioscope.preprocess.crop_finding import NO_CROPS, CropChoice, crop_method, plan_crop
 from semioscope.preprocess.crop_frames import recording_window
 from semioscope.preprocess.cropper_rows import row_notes, rows_of, to_plan, usable, views_of
-from semioscope.preprocess.crops import LOCKS, CropPlan, crops_lock, standing_crops, write_crops
+from semioscope.preprocess.crops import (
+    LOCKS,
+    WHERE_CROPS_LIE,
+    CropPlan,
+    crops_lock,
+    standing_crops,
+    write_crops,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +89,7 @@ def make_crop_plans(
         ConfigError: If there is no such method, or it needs a detector.
         CohortError: If ``crops.tsv`` is there and not valid.
         LeakageError: If every detector that there is for a patient was trained on this patient.
-        StoreError: If the table cannot be written.
+        StoreError: If the table cannot be written; a folder without write access is refused before the work.
     """
     choice = CropChoice(method=method, detector=detector, box=box, check=check)
     path = cohort.folder / CROPS.file
@@ -107,6 +114,8 @@ def make_crop_plans(
         )
         for name, seen in wanted.items()
     ]  # fmt: skip
+    if units:
+        check_folder(cohort.folder, what="The folder of the cohort", remedy=WHERE_CROPS_LIE)
     result = run_stage(
         "crop plans",
         plan_recording,

@@ -18,6 +18,9 @@ from semioscope.core.tables import Problem, Row, read_table, write_table
 from semioscope.preprocess.depth_planes import DepthPlanes
 
 LOCKS = Path("derived", "crops")
+WHERE_CROPS_LIE = (
+    f"{CROPS.file} is written into it: ask for write access, or copy the tables and videos to another folder."
+)
 """Where a cohort keeps the empty files that processes lock each other out with."""
 
 Origin = Literal["auto", "manual"]

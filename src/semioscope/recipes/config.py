@@ -73,6 +73,8 @@ class CropsConfig(Config):
     """Finds bed and person, where the method needs it; for track the patient."""
     weights: str = "pretrained"
     """Of the detector: pretrained, random (for trials only), a file, or a folder of semioscope detector train."""
+    weights_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    """Hash of that file, or of detectors.json in that folder; found when a run is planned, empty without a file."""
     check: bool = True
     """Flag depth crops that seem to cut the patient."""
     track: TrackConfig = TrackConfig()
@@ -180,8 +182,9 @@ class RunConfig(Config):
 
     @property
     def without_places(self) -> "RunConfig":
-        """The same without the path of a pre-training, which its hash names: a run goes on where that was moved."""
-        return self.model_copy(update={"aggregator": self.aggregator.without_place})
+        """The same without paths of files whose hash is there too: a run goes on where these were moved."""
+        crops = self.crops.model_copy(update={"weights": ""}) if self.crops.weights_sha256 else self.crops
+        return self.model_copy(update={"aggregator": self.aggregator.without_place, "crops": crops})
 
     def example_plan(self, *, num_steps: int) -> ExamplePlan:
         """Return how examples are seen.

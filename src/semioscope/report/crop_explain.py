@@ -5,6 +5,7 @@ Everything is drawn from the plan and from the frame that it was made on; nothin
 
 import io
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,21 @@ _DPI = 130
 _LINE = 165  # characters across the figure
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaterFrame:
+    """A later frame of the event, for which a plan is in doubt: before and after are shown for it.
+
+    Args:
+        seconds: From the event's begin.
+        depth: As recorded, in millimetres; 0 is missing.
+        infrared: The same frame.
+    """
+
+    seconds: float
+    depth: UInt16[np.ndarray, "height width"]
+    infrared: UInt16[np.ndarray, "height width"] | UInt8[np.ndarray, "height width"]
+
+
 def explain_figure(
     depth: UInt16[np.ndarray, "height width"],
     infrared: UInt16[np.ndarray, "height width"] | UInt8[np.ndarray, "height width"],
@@ -40,6 +56,7 @@ def explain_figure(
     *,
     name: str = "depth-crop",
     subject: str = "",
+    later: LaterFrame | None = None,
     folder: Path | None = None,
 ) -> str:
     """Return the figure as SVG text.
@@ -50,6 +67,7 @@ def explain_figure(
         plan: What the algorithm found.
         name: File name without suffix, and prefix of ids; see ``style.finish``.
         subject: What is seen, such as the event's id; stands in the title.
+        later: What before and after are shown for; None: for the frame itself.
         folder: Where ``NAME.svg`` is saved too; None: nowhere.
 
     Raises:
@@ -57,7 +75,7 @@ def explain_figure(
     """
     with drawing(*_SIZE) as figure:
         figure.set_dpi(_DPI)
-        title = _draw(figure, depth, infrared, plan, subject=subject)
+        title = _draw(figure, depth, infrared, plan, subject=subject, later=later)
         return finish(figure, name=name, title=title, description=" ".join(_words(plan)), folder=folder)
 
 
@@ -67,20 +85,22 @@ def explain_png(
     plan: DepthCropPlan,
     *,
     subject: str = "",
+    later: LaterFrame | None = None,
 ) -> bytes:
     """Return the figure as a PNG file, for programs that show no SVG; arguments as of ``explain_figure``."""
     with drawing(*_SIZE) as figure:
-        _draw(figure, depth, infrared, plan, subject=subject)
+        _draw(figure, depth, infrared, plan, subject=subject, later=later)
         FigureCanvasAgg(figure)
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=_DPI, facecolor="white", metadata={"Software": None})
     return stream.getvalue()
 
 
-def _draw(figure: Figure, depth: Any, infrared: Any, plan: DepthCropPlan, *, subject: str) -> str:
+def _draw(
+    figure: Figure, depth: Any, infrared: Any, plan: DepthCropPlan, *, subject: str, later: LaterFrame | None
+) -> str:
     """Draw all panels; return the title."""
     clean = denoised(depth)
-    cut_depth, cut_infrared = plan.apply(clean, infrared)
     title = f"Depth crop{f' of {subject}' if subject else ''}: {plan.status}"
     figure.text(0.03, 0.975, title, fontsize=14, fontweight="bold", va="center")
     verdict, finding = _words(plan)
@@ -112,14 +132,19 @@ def _draw(figure: Figure, depth: Any, infrared: Any, plan: DepthCropPlan, *, sub
     line_panel(figure.add_subplot(middle[0, 4:12]), clean, plan)
 
     kept = f"{100 * plan.kept_fraction:.0f} % of the picture is left; cleared is grey"
+    before, seen, at = clean, infrared, ""
+    if later is not None:
+        before, seen, at = denoised(later.depth), later.infrared, f", {later.seconds:.2f} s on"
+        kept = "the frame in doubt; cleared is grey"
+    cut_depth, cut_infrared = plan.apply(before, seen)
     for left, values, kind, heading in (
-        (0, clean, "depth", "Depth before"),
+        (0, before, "depth", "Depth before"),
         (3, cut_depth, "depth", "Depth after"),
-        (6, infrared, "infrared", "Infrared before"),
+        (6, seen, "infrared", "Infrared before"),
         (9, cut_infrared, "infrared", "Infrared after"),
     ):
         axes = figure.add_subplot(lower[0, left : left + 3])
-        picture_panel(axes, values, heading, kind=kind, span=span if kind == "depth" else bright)
+        picture_panel(axes, values, f"{heading}{at}", kind=kind, span=span if kind == "depth" else bright)
         if heading == "Depth after":
             note(axes, kept if plan.planes is not None else "not cropped")
     return title
@@ -138,7 +163,7 @@ def _words(plan: DepthCropPlan) -> tuple[str, str]:
         verdict = f"Please look at it: {plan.reason}{remark}"
     else:
         verdict = (
-            f"The numbers raise no doubt.{remark} See below that the patient is whole and what stood in front is "
+            f"The numbers raise no doubt.{remark} Check below that the patient is whole and what stood in front is "
             "gone."
         )
     if plan.axis is None or plan.loc_source is None:

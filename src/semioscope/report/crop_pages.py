@@ -6,18 +6,18 @@ from pathlib import Path
 
 from semioscope.cohort import Cohort
 from semioscope.core.errors import CohortError, ConfigError, VideoError, unknown_name
-from semioscope.core.files import write_bytes, write_text
+from semioscope.core.files import check_folder, write_bytes, write_text
 from semioscope.core.formats import CROPS
 from semioscope.core.progress import Progress
 from semioscope.core.records import Event
 from semioscope.core.wording import join_words
 from semioscope.preprocess.crop_failures import read_failures
-from semioscope.preprocess.crop_finding import find_depth_crop
+from semioscope.preprocess.crop_finding import doubted_frame, find_depth_crop
 from semioscope.preprocess.crop_frames import open_event
 from semioscope.preprocess.cropper_rows import croppers_of
 from semioscope.preprocess.crops import REMARK, CropPlan, read_crops, standing_crops
 from semioscope.report.contact_sheet import ContactSheet, write_contact_sheet
-from semioscope.report.crop_explain import explain_figure, explain_png
+from semioscope.report.crop_explain import LaterFrame, explain_figure, explain_png
 
 PLACE = Path("derived", "crops")
 """Where the pages go in a cohort, unless said otherwise."""
@@ -56,6 +56,7 @@ def write_sheet(
     standing = crops_to_show(cohort)
     name = f"sheet-{cropper}.html" if cropper and len(croppers_of(standing)) > 1 else "sheet.html"
     path = out or cohort.folder / PLACE / name
+    check_folder(path.parent, what="The folder of the page", remedy="Choose another place with --out FILE.")
     return write_contact_sheet(
         cohort,
         events,
@@ -112,6 +113,7 @@ def write_explanation(
         VideoError: If the streams cannot be read.
     """
     path = out or cohort.folder / PLACE / f"depth-crop-{event_id}.svg"
+    check_folder(path.parent, what="The folder of the figure", remedy="Choose another place with --out FILE.")
     if path.suffix not in (".svg", ".png"):
         msg = f"The figure must be a .svg or a .png file, got {path.name}. Give it another name."
         raise ConfigError(msg)
@@ -133,15 +135,24 @@ def write_explanation(
     recording = cohort.recordings[with_depth[0]]
     with open_event(cohort, recording, views[with_depth[0]].interval) as frames:
         first, plan = find_depth_crop(frames, check=check)
+        doubted = None if plan is None else doubted_frame(frames, plan)
+        begin = frames.times_seconds[0]
     if plan is None or first.frame is None or first.frame.depth is None or first.frame.picture is None:
         msg = f"Event {event_id} cannot be explained: {first.reason} Check the two files."
         raise VideoError(msg)
     subject = event_id if len(views) == 1 else f"{event_id} in {recording.recording_id}"
     depth, infrared = first.frame.depth, first.frame.picture
+    later = None
+    if doubted is not None and doubted.depth is not None and doubted.picture is not None:
+        later = LaterFrame(
+            seconds=float(doubted.time_seconds - begin), depth=doubted.depth, infrared=doubted.picture
+        )
     if path.suffix == ".svg":
-        write_text(path, explain_figure(depth, infrared, plan, name="depth-crop", subject=subject))
+        write_text(
+            path, explain_figure(depth, infrared, plan, name="depth-crop", subject=subject, later=later)
+        )
     else:
-        write_bytes(path, explain_png(depth, infrared, plan, subject=subject))
+        write_bytes(path, explain_png(depth, infrared, plan, subject=subject, later=later))
     found = "Nothing is cropped." if plan.planes is None else (
         f"{100 * plan.kept_fraction:.0f} % of the picture lies between the planes."
     )  # fmt: skip

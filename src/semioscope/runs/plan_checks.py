@@ -2,17 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 
-from semioscope.cohort import EventSelection
+from semioscope.cohort import Cohort, EventSelection
 from semioscope.core.errors import CohortError, ConfigError, unknown_name
+from semioscope.core.files import folder_problem
+from semioscope.core.formats import CROPS
 from semioscope.core.records import Event
 from semioscope.core.wording import counted
 from semioscope.evaluation import BASELINES
+from semioscope.features import FeatureStore
+from semioscope.features.store import OTHER_STORE
 from semioscope.models import AGGREGATORS
 from semioscope.networks import backbone_spec
 from semioscope.networks.detectors import DETECTORS
 from semioscope.plans import ClipPlan
 from semioscope.preprocess import NO_CROPS
+from semioscope.preprocess.crop_check import run_warnings
 from semioscope.preprocess.crop_finding import CROP_METHODS
+from semioscope.preprocess.cropper_rows import to_plan
+from semioscope.preprocess.crops import WHERE_CROPS_LIE, standing_crops
 from semioscope.preprocess.moving_region import FOLLOWED
 from semioscope.recipes import PROTOCOLS, RunConfig
 from semioscope.runs.setting_checks import SETTING_CHECKS
@@ -195,3 +202,31 @@ def check_events(selection: EventSelection) -> None:
                 f"{f' (left out: {reasons})' if reasons else ''}. {remedy}"
             )
             raise CohortError(msg)
+
+
+def crop_warnings(config: RunConfig, cohort: Cohort, selection: EventSelection) -> tuple[str, ...]:
+    """Return what is to be mended in the rows of ``crops.tsv`` that a run would go by, as sentences.
+
+    Raises:
+        CohortError: If a row is not valid; all such rows are named.
+    """
+    if config.crops.method in (NO_CROPS, FOLLOWED):
+        return ()
+    return run_warnings(cohort, selection.events, config.crops.method)
+
+
+def folder_warnings(
+    config: RunConfig, cohort: Cohort, selection: EventSelection, store: FeatureStore
+) -> tuple[str, ...]:
+    """Return which folders cannot be written, where a run may have to; all that it needs may be there already."""
+    told = []
+    if problem := folder_problem(store.folder):
+        told.append(f"The feature store {problem}; features that are lacking cannot be kept. {OTHER_STORE}")
+    if config.crops.method not in (NO_CROPS, FOLLOWED) and (problem := folder_problem(cohort.folder)):
+        lacking = to_plan(selection.events, standing_crops(cohort.folder / CROPS.file), config.crops.method)
+        if lacking:
+            told.append(
+                f"{counted(len(lacking), 'event has', 'events have')} no crop yet, and the folder of the cohort "
+                f"{problem}. {WHERE_CROPS_LIE}"
+            )
+    return tuple(told)

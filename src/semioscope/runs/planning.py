@@ -26,18 +26,20 @@ from semioscope.features import (
 from semioscope.networks import BackboneSpec, backbone_spec
 from semioscope.networks.motion import CLIP_SECONDS
 from semioscope.plans import ClipPlan, SlicePlan, clips_in
-from semioscope.preprocess import NO_CROPS, CropPlan
-from semioscope.preprocess.crop_check import run_warnings
+from semioscope.preprocess import CropPlan
 from semioscope.preprocess.frame_pictures import FramePictureConfig
 from semioscope.preprocess.gray_pictures import GrayPictureConfig
-from semioscope.preprocess.moving_region import FOLLOWED, MovingRegion
+from semioscope.preprocess.moving_region import MovingRegion
 from semioscope.recipes import RunConfig
+from semioscope.runs.bundle_crops import with_known_detector
 from semioscope.runs.plan_checks import (
     check_events,
     check_folds_file,
     check_lengths,
     check_names,
     check_together,
+    crop_warnings,
+    folder_warnings,
 )
 from semioscope.runs.setting_checks import (
     check_clip_labels,
@@ -245,6 +247,7 @@ def plan_run(
     """
     check_names(config)
     check_together(config, in_study=in_study)
+    config = with_known_detector(config)
     config = begun(config, num_features=backbone_spec(config.backbone.name).num_features)
     cohort = read_cohort(cohort_folder)
     check_weights_file(config, cohort)
@@ -300,6 +303,7 @@ def plan_run(
     notes += transformer_notes(config)
     if config.backbone.weights == "random" and spec.weights is not None:
         notes.append("The backbone has random weights: its features mean nothing; for trials only.")
+    kept = default_store(cohort_folder, store=store)
     return RunPlan(
         config=config,
         cohort=cohort,
@@ -309,20 +313,15 @@ def plan_run(
         spec=spec,
         clips=clips,
         yardstick_groups=groups,
-        store=default_store(cohort_folder, store=store),
+        store=kept,
         notes=tuple(notes),
         warnings=(
             *(empty_class_notes(folds, selection) if config.has_slices else ()),
             *(slice_notes(selection.events, clips, distances) if isinstance(clips, SlicePlan) else ()),
-            *_crop_warnings(config, cohort, selection),
+            *crop_warnings(config, cohort, selection),
+            *folder_warnings(config, cohort, selection, kept),
         ),
     )
-
-
-def _crop_warnings(config: RunConfig, cohort: Cohort, selection: EventSelection) -> tuple[str, ...]:
-    if config.crops.method in (NO_CROPS, FOLLOWED):
-        return ()
-    return run_warnings(cohort, selection.events, config.crops.method)
 
 
 def needs_video(baseline: str) -> bool:

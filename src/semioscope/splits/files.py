@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from semioscope.core.errors import ConfigError, StoreError, unknown_name
-from semioscope.core.files import read_json, write_json
+from semioscope.core.files import GIVEN, read_json, write_json
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.core.records import Event
 from semioscope.core.wording import counted
@@ -99,7 +99,7 @@ def read_folds(path: Path, *, events: Sequence[Event]) -> FoldPlan:
             fold without one of the classes, or validation sets that are not those of its selection.
         LeakageError: If an event, or under a patient rule a patient, stands on two sides.
     """
-    record = _parsed(path, read_json(path))
+    record = _parsed(path, read_json(path, remedy=GIVEN))
     known = fold_events(events, num_classes=1 + max((event.y_true or 0 for event in events), default=0))
     patient_of = dict(zip(known.event_ids, known.patient_ids, strict=True))
     class_of = dict(zip(known.event_ids, known.y_true.tolist(), strict=True))

@@ -155,8 +155,9 @@ def test_every_faulty_recorded_entry_is_named(tmp_path):
             read_recorded(path)
     for content in ("{", "[]", "{}", '{"schema_version": "1", "detections": {}}'):
         path.write_text(content)
-        with pytest.raises(CohortError, match=r"seen\.json"):
+        with pytest.raises(CohortError, match=r"seen\.json") as caught:
             read_recorded(path)
+        assert "Delete" not in str(caught.value), "nothing makes it again"
     path.write_text('{"schema_version": 9, "detections": {}}')
     with pytest.raises(CohortError, match="Update semioscope"):
         read_recorded(path)

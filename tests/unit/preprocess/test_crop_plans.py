@@ -263,8 +263,16 @@ def test_the_quality_check_flags_and_moves_no_plane(cohort, monkeypatch):
     assert all(each.planes == without.planes for each in found)
     assert found[0].depth_reason == "It cuts the legs."
     assert found[2].depth_reason == (
-        "In later frame 1: It cuts an arm. So in 2 of the later frames that were looked at."
+        "In later frame 1 (0.40 s on): It cuts an arm. So in 2 of the later frames that were looked at."
     )
+    seizure = next(one for one in cohort.seizures if one.seizure_id == "e1")
+    view = seizure.views[0]
+    with crop_finding.open_event(cohort, cohort.recording("e1"), view.interval) as frames:
+        _, plan = crop_finding.find_depth_crop(frames, check=False)
+        assert crop_finding.doubted_frame(frames, replace(plan, reason=found[0].depth_reason)) is None
+        doubted = crop_finding.doubted_frame(frames, replace(plan, reason=found[2].depth_reason))
+    assert doubted.time_seconds - frames.times_seconds[0] == pytest.approx(0.4)
+    assert np.array_equal(doubted.depth, calls[2][0])
     assert [len(frames) for frames in calls] == [4, 4, 4]
 
 

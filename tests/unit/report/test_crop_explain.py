@@ -5,7 +5,7 @@ import pytest
 from depth_scene import scene
 
 from semioscope.preprocess import denoised, plan_depth_crop
-from semioscope.report.crop_explain import explain_figure, explain_png
+from semioscope.report.crop_explain import LaterFrame, explain_figure, explain_png
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,24 @@ def test_every_step_is_shown_and_bytes_depend_on_the_data_alone(room, tmp_path):
         assert words in shown
     assert shown.count("its parabola") == 4
     assert f"{100 * plan.kept_fraction:.0f} % of the picture is left" in shown
+
+
+def test_a_later_frame_in_doubt_is_what_is_shown_before_and_after(room):
+    depth, infrared = room
+    plan = plan_depth_crop(denoised(depth))
+    dark = LaterFrame(seconds=1.5, depth=np.zeros_like(depth), infrared=np.zeros_like(infrared))
+    svg = explain_figure(depth, infrared, plan, later=dark)
+    shown = text_of(svg)
+    for words in (
+        "Depth before, 1.50 s on",
+        "Infrared after, 1.50 s on",
+        "the frame in doubt; cleared is grey",
+    ):
+        assert words in shown
+    assert "% of the picture is left" not in shown
+    pictures = re.findall(r"data:image/png;base64,[^\"]+", svg)
+    usual = re.findall(r"data:image/png;base64,[^\"]+", explain_figure(depth, infrared, plan))
+    assert [one == other for one, other in zip(pictures[-4:], usual[-4:], strict=True)] == [False] * 4
 
 
 def test_a_picture_for_other_programs():

@@ -4,14 +4,15 @@ import hashlib
 
 import pytest
 
-from semioscope.core.errors import WeightsError
-from semioscope.recipes import CropsConfig
+from semioscope.core.errors import ConfigError, WeightsError
+from semioscope.recipes import CropsConfig, apply_overrides, make_config
 from semioscope.runs.bundle_crops import (
     NO_FILE,
     BundleCrops,
     detector_weights,
     is_other_file,
     portable_crops,
+    with_known_detector,
 )
 
 
@@ -109,3 +110,34 @@ def test_a_folder_of_detectors_is_known_by_what_it_says_of_itself(places, tmp_pa
     (places[1] / "mydetectors" / "detectors.json").write_text("{}")
     with pytest.raises(WeightsError, match="has another content"):
         detector_weights(crops, places[0])
+
+
+def settings(method, weights, sha256=""):
+    chosen = (f"crops.method={method}", "crops.detector=own", f"crops.weights={weights}")
+    return apply_overrides(
+        make_config("karacsony-2022-b"), [*chosen, f"crops.weights_sha256={sha256 or repr('')}"]
+    )
+
+
+def test_a_run_knows_its_detector_by_content(trained, tmp_path):
+    file, crops = trained
+    known = with_known_detector(settings("depth_box", file))
+    assert known.crops.weights_sha256 == crops.weights_sha256
+    moved = file.rename(tmp_path / "moved.safetensors")
+    again = with_known_detector(settings("depth_box", moved, known.crops.weights_sha256))
+    assert again != known
+    assert again.without_places == known.without_places
+    assert portable_crops(again.crops).weights_sha256 == crops.weights_sha256
+    moved.write_bytes(b"other numbers")
+    assert with_known_detector(settings("depth_box", moved)).without_places != known.without_places
+    with pytest.raises(ConfigError, match=r"must be the detector with SHA-256 .*, but has"):
+        with_known_detector(settings("depth_box", moved, known.crops.weights_sha256))
+
+
+def test_runs_without_a_detector_have_no_hash_of_one(trained, tmp_path):
+    file, _ = trained
+    for config in (settings("depth", file), settings("none", file), settings("box", "random"),
+                   settings("box", tmp_path / "absent.pth")):  # fmt: skip
+        assert with_known_detector(config) is config
+    other = [settings("box", tmp_path / name) for name in ("a.pth", "b.pth")]
+    assert other[0].without_places != other[1].without_places
