@@ -62,6 +62,11 @@ def test_three_classes_and_the_papers_folds(ward: Path, tmp_path: Path) -> None:
     assert len([row for row in rows if row["level"] == "view"]) == len(tested)
     parts = {row["event_id"] for row in rows if row["y_true"] == "2"}
     assert parts
+    of_parts = scores["cohort"]["per_class"]["nonepileptic"]
+    assert of_parts["seizures"] == scores["cohort"]["num_parts"] >= len(parts)
+    assert 0 < of_parts["min_seconds"] <= of_parts["median_seconds"] <= of_parts["max_seconds"]
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Seizures or parts" in page
     assert all(event.endswith(("-pre", "-post")) for event in parts)
 
 

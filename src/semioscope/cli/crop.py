@@ -150,7 +150,10 @@ def explain(
     say(told.verdict)
     print(f"Wrote {told.path}.")
     with_depth = (name for name in croppers_of(_standing(read)) if crop_method(name).uses_depth)
-    say_next(_sheet_command(read, cohort, next(with_depth, "")))
+    cropper = next(with_depth, "")
+    say_next(
+        _sheet_command(read, cohort, cropper) if cropper else f"semioscope crop plan {cohort} --cropper depth"
+    )
 
 
 @app.command("sheet", help="Make the page on which a person looks at the plans and decides.")

@@ -259,4 +259,10 @@ def _box(edges: Sequence[float | None]) -> Region | None:
         msg = f"A box needs left, top, right and bottom, or n/a four times, got {told}."
         raise ValueError(msg)
     left, top, right, bottom = given
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        msg = (
+            "A box must lie inside the picture, with left < right and top < bottom as fractions from 0 to 1, got "
+            f"left {left:g}, top {top:g}, right {right:g}, bottom {bottom:g}."
+        )
+        raise ValueError(msg)
     return Region(x=left, y=top, width=right - left, height=bottom - top)

@@ -100,8 +100,8 @@ def check_crop(
         return _check(math.nan, math.nan, reasons)
     if bed.seen < LEAST_BED_SEEN:
         reasons.append(
-            f"Only {100 * max(bed.seen, 0):.0f} % of a bed is seen: there is none, much depth is missing, or "
-            "people stand before it."
+            f"Only {math.floor(1000 * max(bed.seen, 0)) / 10:g} % of a bed is seen, less than "
+            f"{100 * LEAST_BED_SEEN:g} %: there is none, much depth is missing, or people stand before it."
         )
     scores = []
     for number, frame in enumerate((depth, *later_frames)):

@@ -19,6 +19,7 @@ from semioscope.report.rendering import render
 from semioscope.report.search import search_section
 from semioscope.report.sections import (
     cohort_rows,
+    compared_metrics,
     comparison_notes,
     comparison_rows,
     event_rows,
@@ -33,6 +34,7 @@ from semioscope.report.slice_counts import crop_section
 from semioscope.report.slice_figures import fold_curves_figure, fold_matrices_figure
 from semioscope.report.slices import events_tested_again, slice_section
 from semioscope.report.study_page import write_study_report
+from semioscope.report.wording import METRIC_NAMES
 
 _EXAMPLES_BEFORE_FOLD = 12
 _NOTES_AT_ONCE = 8
@@ -89,6 +91,7 @@ def _context(tables: RunTables, folder: Path) -> dict[str, Any]:
         "fitted_threshold": scores.get("fitted_threshold"),
         "answer": answer(tables),
         "comparison": comparison,
+        "compared_names": [METRIC_NAMES[name] for name in compared_metrics(scores)],
         "comparison_notes": comparison_notes(comparison),
         "baseline_notes": yardstick_notes(scores),
         "metrics": metric_rows(scores),

@@ -21,6 +21,7 @@ from semioscope.report.wording import (
 )  # fmt: skip
 
 COMPARED = ("accuracy", "balanced_accuracy", "f1", "auroc")
+_COMPARED_CLASSES = ("accuracy", "balanced_accuracy", "macro_f1", "auroc")
 
 
 def comparison_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -29,10 +30,11 @@ def comparison_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
     A sentence that says why a cell has no interval is too long for the cell: the cell has its ``mark``, and the
     sentences are those of ``comparison_notes``.
     """
+    shown = compared_metrics(scores)
     rows: list[dict[str, Any]] = [
         {
             "title": "This model",
-            "cells": _compared(as_mapping(scores.get("event"))),
+            "cells": _compared(as_mapping(scores.get("event")), shown),
             "difference": "",
             "note": "",
         }
@@ -42,7 +44,7 @@ def comparison_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
         rows.append(
             {
                 "title": str(cells.get("title") or name),
-                "cells": _compared(cells),
+                "cells": _compared(cells, shown),
                 "difference": difference_text(difference),
                 "note": str(difference.get("note") or ""),
             }
@@ -53,6 +55,11 @@ def comparison_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
         for cell in marked:
             cell["mark"] = marks.get(_told_below(cell), "")
     return rows
+
+
+def compared_metrics(scores: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the metrics of the first table; with more than two classes no class is positive, so F1 is the mean."""
+    return COMPARED if len(as_list(scores.get("classes"))) < 3 else _COMPARED_CLASSES
 
 
 def comparison_notes(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -104,7 +111,7 @@ def metric_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def cohort_rows(scores: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return patients, seizures and durations per class."""
+    """Return patients, seizures (or parts of recordings) and durations per class."""
     return [
         {
             "name": str(name),
@@ -223,8 +230,8 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return pairs
 
 
-def _compared(cells: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [estimate_cell(name, cells.get(name)) for name in COMPARED]
+def _compared(cells: Mapping[str, Any], shown: Sequence[str]) -> list[dict[str, Any]]:
+    return [estimate_cell(name, cells.get(name)) for name in shown]
 
 
 def _total(views: list[Mapping[str, Any]], key: str) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from semioscope.cohort import summarise
 from semioscope.core.formats import SCHEMA_VERSION
+from semioscope.core.records import Event
 from semioscope.core.wording import counted
 from semioscope.evaluation import BASELINES
 from semioscope.plans import SlicePlan
@@ -286,11 +287,15 @@ def cohort_facts(plan: RunPlan) -> dict[str, Any]:
     minimum = plan.config.events.min_duration_seconds
     summary = summarise(plan.cohort, plan.config.task, min_duration_seconds=minimum)
     used = {view.recording_id for event in plan.events for view in event.views}
+    index = plan.config.task.parts_index
+    with_parts = [event for event in plan.events if index is not None and event.y_true == index]
+    seizures = {seizure.seizure_id for seizure in plan.cohort.seizures}
     return {
         "parts_class": summary["parts_class"],
         "num_patients": summary["patients"]["num"],
         "num_events": summary["num_events"],
         "num_recordings": len(used),
+        "num_parts": sum(event.event_id not in seizures for event in with_parts),
         "minutes": summary["minutes"],
         "patients_by_class": summary["patients"]["by_class"],
         "per_class": {
@@ -302,10 +307,22 @@ def cohort_facts(plan: RunPlan) -> dict[str, Any]:
                 "max_seconds": figures["duration_seconds"]["max"],
             }
             for name, figures in summary["classes"].items()
-        },
+        }
+        | ({str(plan.config.task.parts_class): _of_class(with_parts)} if with_parts else {}),
         "r_max": summary["ratio"]["max"],
         "n_min": summary["min_segments"],
         "left_out": [{"event_id": item.event_id, "reason": item.reason} for item in plan.selection.left_out],
+    }
+
+
+def _of_class(events: Sequence[Event]) -> dict[str, Any]:
+    seconds = [event.duration_seconds for event in events]
+    return {
+        "patients": len({event.patient_id for event in events}),
+        "seizures": len(events),
+        "median_seconds": float(np.median(seconds)),
+        "min_seconds": min(seconds),
+        "max_seconds": max(seconds),
     }
 
 

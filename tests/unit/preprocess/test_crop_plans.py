@@ -362,7 +362,9 @@ def test_a_box_outside_of_the_picture_is_told(cohort, tmp_path, box, status, sai
     assert plan.box_reason.startswith(said)
     table = cohort.folder / "crops.tsv"
     table.write_text(table.read_text().replace("\t1.0\t1.0\t", "\t1.5\t1.0\t"))
-    with pytest.raises(CohortError, match=r"crops.tsv row 2 \(event e1\).*inside the picture"):
+    with pytest.raises(
+        CohortError, match=r"crops.tsv row 2 \(event e1\).*inside the picture.*right 1\.5, bottom 1\."
+    ):
         plan_all(cohort, names=["e1"], method="box", detector=read_recorded(file))
 
 

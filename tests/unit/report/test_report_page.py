@@ -434,6 +434,7 @@ def test_a_task_of_three_classes(tmp_path, quick_figures):
     assert "asked to tell FLE, TLE and non-epileptic apart" in page.text
     assert "4 of 7 TLE seizures were recognised; 2 called FLE and 1 called non-epileptic." in page.text
     assert "This run has no curves" in page.text
+    assert "Judge Accuracy Balanced accuracy Macro F1 Area under ROC" in " ".join(page.text.split())
 
 
 def test_a_timeline_of_three_classes_is_of_the_class_that_was_called(tmp_path):
