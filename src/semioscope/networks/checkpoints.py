@@ -61,7 +61,7 @@ def read_checkpoint(path: Path) -> "State":
 
     Accepts safetensors, PyTorch checkpoints of plain tensors, also when they are wrapped in ``state_dict`` or
     their names begin with ``module.``, HDF5 as Keras writes it, and TensorFlow checkpoints (the ``.index``, the
-    ``.data`` beside it, or what their names have in common).
+    ``.data`` beside it, what their names have in common, or a folder that holds one of them).
 
     Raises:
         WeightsError: If the file is absent, damaged, not a checkpoint, or holds anything but tensors.

@@ -37,10 +37,13 @@ class _Entry:
 
 
 def bundle_index(path: Path) -> Path | None:
-    """Return the index of the checkpoint that a path means: the index, a data file, or their common name.
+    """Return the index of the checkpoint that a path means: the index, a data file, their common name, or a folder.
 
-    None when it means none.
+    None when it means none; a folder means one if a single index lies in it.
     """
+    if path.is_dir():
+        inside = sorted(path.glob("*.index"))
+        return inside[0] if len(inside) == 1 else None
     base = _DATA_NAME.sub("", path.name)
     if path.suffix == ".index":
         return path

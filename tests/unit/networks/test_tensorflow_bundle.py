@@ -62,6 +62,8 @@ def test_a_checkpoint_is_found_by_each_of_its_names(tmp_path) -> None:
     assert bundle_index(tmp_path / "model.ckpt") == index
     assert bundle_index(tmp_path / "model.ckpt.data-00000-of-00001") == index
     assert bundle_index(tmp_path / "another.ckpt") is None
+    assert bundle_index(tmp_path) == index
+    assert bundle_index(tmp_path / "absent") is None
     (tmp_path / "model.pth").write_bytes(b"")
     assert bundle_index(tmp_path / "model.pth") is None
 
