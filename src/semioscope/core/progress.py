@@ -25,8 +25,8 @@ class Progress(Protocol):
     def message(self, text: str, *, level: str = "info") -> None:
         """Say a sentence; level is info, warning or error."""
 
-    def finish(self) -> None:
-        """End the stage."""
+    def finish(self, *, stopped: bool = False) -> None:
+        """End the stage; ``stopped`` before its work was done."""
 
 
 @runtime_checkable
@@ -51,7 +51,7 @@ class QuietProgress:
         if level == "error":
             print(text, file=sys.stderr)
 
-    def finish(self) -> None: ...
+    def finish(self, *, stopped: bool = False) -> None: ...
 
 
 class LineProgress:
@@ -66,7 +66,7 @@ class LineProgress:
         self._stage, self._unit, self._total, self._done = stage, unit, total, 0.0
         self._began = self._spoke = time.monotonic()
         record = {"event": "start", "stage": stage, "total": total, "unit": unit}
-        self._write(record, f"{stage}: {total:.0f} {unit}")
+        self._write(record, f"{stage}: {total:.0f} {_one(unit) if round(total) == 1 else unit}")
 
     def advance(self, amount: float = 1.0, *, note: str = "") -> None:
         self._done += amount
@@ -83,10 +83,12 @@ class LineProgress:
     def message(self, text: str, *, level: str = "info") -> None:
         self._write({"event": "message", "level": level, "text": text}, text)
 
-    def finish(self) -> None:
+    def finish(self, *, stopped: bool = False) -> None:
         seconds = round(time.monotonic() - self._began, 1)
-        record = {"event": "finish", "stage": self._stage, "seconds": seconds}
-        self._write(record, f"{self._stage}: done in {format_seconds(seconds)}")
+        record = {"event": "stopped" if stopped else "finish", "stage": self._stage, "seconds": seconds}
+        self._write(
+            record, f"{self._stage}: {'stopped after' if stopped else 'done in'} {format_seconds(seconds)}"
+        )
 
     def _write(self, record: dict[str, Any], text: str) -> None:
         self._stream.write((json.dumps(record) if self._json else text.rstrip()) + "\n")
@@ -128,11 +130,16 @@ class RichProgress:
         style = {"warning": "yellow", "error": "red"}.get(level)
         self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
-    def finish(self) -> None:
+    def finish(self, *, stopped: bool = False) -> None:
         if self._bars is not None:
             self._bars.update(self._task, note="")
             self._bars.stop()
         self._bars = self._task = None
+
+
+def _one(unit: str) -> str:
+    """Return a plural of one word in the singular; other units stay."""
+    return unit.removesuffix("s") if len(unit) > 1 and " " not in unit else unit
 
 
 def remaining_seconds(done: float, total: float, elapsed_seconds: float) -> float:
@@ -181,5 +188,7 @@ def stage(progress: Progress, name: str, total: float, *, unit: str = "") -> Ite
     progress.start(name, total, unit=unit)
     try:
         yield progress
-    finally:
-        progress.finish()
+    except BaseException:
+        progress.finish(stopped=True)
+        raise
+    progress.finish()

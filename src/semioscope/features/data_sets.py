@@ -227,7 +227,7 @@ def _entry(about: dict[str, Any], data_set: DataSet) -> dict[str, Any]:
 
 
 def _bring(data_set: DataSet, url: str, path: Path, *, size: int | None, progress: Progress) -> None:
-    started = False
+    started = arrived = False
 
     def on_start(total: int) -> None:
         nonlocal started
@@ -243,6 +243,7 @@ def _bring(data_set: DataSet, url: str, path: Path, *, size: int | None, progres
             on_start=on_start,
             on_bytes=lambda count: progress.advance(count / 1e6, note=data_set.file_name),
         )
+        arrived = True
     except Unreachable as err:
         raise CohortError(_by_hand(data_set, path, str(err))) from err
     except WeightsError as err:
@@ -253,7 +254,7 @@ def _bring(data_set: DataSet, url: str, path: Path, *, size: int | None, progres
         raise CohortError(msg) from err
     finally:
         if started:
-            progress.finish()
+            progress.finish(stopped=not arrived)
 
 
 def _download(

@@ -257,7 +257,7 @@ def _read_record(path: Path) -> dict[str, Any]:
 
 def _download(source: WeightsSource, target: Path, progress: Progress | None) -> None:
     url = source_url(source)
-    started = False
+    started = arrived = False
 
     def on_start(size: int) -> None:
         nonlocal started
@@ -271,6 +271,7 @@ def _download(source: WeightsSource, target: Path, progress: Progress | None) ->
 
     try:
         download(url, target, source=source, on_start=on_start, on_bytes=on_bytes)
+        arrived = True
     except Unreachable as err:
         msg = (
             f"The weights of {source.name} are not on this computer, and {url} could not be fetched: {err}. "
@@ -281,7 +282,7 @@ def _download(source: WeightsSource, target: Path, progress: Progress | None) ->
         raise WeightsError(msg) from err
     finally:
         if progress is not None and started:
-            progress.finish()
+            progress.finish(stopped=not arrived)
 
 
 def _convert(name: str, source: WeightsSource, original: Path, came_from: str) -> None:

@@ -223,6 +223,13 @@ def test_progress_modes(capsys):
         if mode == "json":
             events = [json.loads(line)["event"] for line in text.splitlines()]
             assert events == ["start", "progress", "message", "finish"]
+    progress = make_progress("plain")
+    with pytest.raises(KeyboardInterrupt), stage(progress, "work", 1, unit="seizures"):
+        raise KeyboardInterrupt
+    text = capsys.readouterr().err
+    assert "work: 1 seizure\n" in text
+    assert "work: stopped after 0 s" in text
+    assert "done" not in text
     with pytest.raises(ConfigError, match="Did you mean quiet"):
         make_progress("quite")
     assert format_seconds(3599.6) == "1 h 00 min"

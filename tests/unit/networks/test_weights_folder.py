@@ -62,7 +62,7 @@ class Messages:
 
     def message(self, text: str, *, level: str = "info") -> None: ...
 
-    def finish(self) -> None:
+    def finish(self, *, stopped: bool = False) -> None:
         self.open = False
 
 
