@@ -275,7 +275,7 @@ def plan_run(
         check_lengths(config, clips, selection.events)
     else:
         distances = frame_distances(cohort, selection.events)
-        check_slice_supply(selection, folds, clips, distances)
+        check_slice_supply(selection, folds, clips, distances, least_frames=spec.min_frames)
     if isinstance(clips, ClipPlan) and config.examples.level == "event":
         check_whole_segments(selection.events, clips, config.segments, cohort=cohort, in_study=in_study)
     of_movement = [name for name in config.baselines if needs_video(name)]

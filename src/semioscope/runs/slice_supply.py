@@ -1,7 +1,7 @@
 """Before anything is extracted: whether the videos hold slices of every class, and slices of the meant length."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from semioscope.cohort import Cohort, EventSelection
 from semioscope.core.errors import ConfigError, SemioscopeError
@@ -10,6 +10,7 @@ from semioscope.core.wording import counted, join_words, numbered
 from semioscope.plans import SlicePlan, slices_of
 from semioscope.plans.clips import TIME_TOLERANCE_SECONDS
 from semioscope.splits import FoldPlan
+from semioscope.splits.records import Fold
 from semioscope.video import probe
 
 _NAMED = 3
@@ -35,37 +36,54 @@ def frame_distances(cohort: Cohort, events: Sequence[Event]) -> dict[str, float]
 
 
 def check_slice_supply(
-    selection: EventSelection, folds: FoldPlan, plan: SlicePlan, distances: Mapping[str, float]
+    selection: EventSelection,
+    folds: FoldPlan,
+    plan: SlicePlan,
+    distances: Mapping[str, float],
+    *,
+    least_frames: int,
 ) -> None:
     """Refuse slices of which a class has none, in the whole cohort or in the training events of a fold.
 
-    Frames are estimated from above, so what is refused has none for certain.
+    Frames are estimated from above, so what is refused has none for certain. Only remedies that help are named.
 
     Args:
         selection: The events of the run.
         folds: Who trains when.
         plan: The slices.
         distances: What :func:`frame_distances` gave.
+        least_frames: The fewest frames that the backbone sees.
 
     Raises:
         ConfigError: Naming the class, its longest event and what to change.
     """
     for index, name in enumerate(selection.task.class_names):
         own = [event for event in selection.events if event.y_true == index]
-        supply = {event.event_id: _has_slice(event, plan, distances) for event in own}
-        without = [fold for fold in folds.folds if not any(supply.get(one, False) for one in fold.train)]
+        supplied = {event.event_id for event in own if _has_slice(event, plan, distances)}
+        without = [fold for fold in folds.folds if supplied.isdisjoint(fold.train)]
         if not without:
             continue
-        if any(supply.values()):
-            where = f" in the training of {numbered('fold', [fold.index for fold in without])}"
-            trained = {one for fold in without for one in fold.train}
-            own = [event for event in own if event.event_id in trained]
-        else:
-            where = ""
+        where = (
+            f" in the training of {numbered('fold', [fold.index for fold in without])}" if supplied else ""
+        )
+        trained = [
+            [event for event in own if event.event_id in fold.train or not supplied] for fold in without
+        ]
+        there = list({event.event_id: event for events in trained for event in events}.values())
+        remedies = [
+            *_part_remedies(selection, plan, distances, there if index == selection.task.parts_index else []),
+            *_slice_remedies(trained, plan, distances, least_frames),
+            *_fold_remedies(own, supplied, folds, without),
+        ]
+        told = (
+            f"Use {join_words(remedies, 'or')}."
+            if remedies
+            else f"No setting helps, as the backbone sees {least_frames} frames or more: add longer events of "
+            f"{name}, or choose a task without it."
+        )
         msg = (
             f"Every class needs a slice to train on, but {name} has none{where}: {_told_need(plan)}, and "
-            f"{_most_frames(own, distances, there=bool(where))}. "
-            f"{_remedy(name, selection, plan, distances, own, other_folds=bool(where))}"
+            f"{_most_frames(there, distances, there=bool(where))}. {told}"
         )
         raise ConfigError(msg)
 
@@ -76,21 +94,30 @@ def slice_notes(events: Sequence[Event], plan: SlicePlan, distances: Mapping[str
 
 
 def sliceless_notes(events: Sequence[Event], plan: SlicePlan, distances: Mapping[str, float]) -> list[str]:
-    """Return a sentence where events hold no slice for certain, so that they will take no part."""
-    without = sorted(
-        event.event_id
-        for event in events
-        if all(
-            view.recording_id in distances and not len(slices_of(_frames_at_most(view, distances), plan))
-            for view in event.views
-        )
-    )
-    if not without:
+    """Return a sentence where events hold no slice, or may hold none: one frame more or less decides."""
+    surely, perhaps = [], []
+    for event in events:
+        if any(view.recording_id not in distances for view in event.views):
+            continue
+        if not any(len(slices_of(_frames_at_most(view, distances), plan)) for view in event.views):
+            surely.append(event.event_id)
+        elif not any(len(slices_of(_frames_at_least(view, distances), plan)) for view in event.views):
+            perhaps.append(event.event_id)
+    if not surely and not perhaps:
         return []
+    parts = []
+    if surely:
+        parts.append(
+            f"{counted(len(surely), 'event holds', 'events hold')} no slice ({_some(sorted(surely))})"
+        )
+    if perhaps:
+        one = counted(len(perhaps), "event may hold", "events may hold")
+        parts.append(f"{one} none, by a frame ({_some(sorted(perhaps))})" if surely else
+                     f"{one} no slice, by a frame ({_some(sorted(perhaps))})")  # fmt: skip
     lower = "a smaller slices.min_frames" if plan.leftovers else "slices.leftovers=true"
     return [
-        f"{counted(len(without), 'event holds', 'events hold')} no slice and will be listed as left out "
-        f"({_some(without)}): {_told_need(plan)}. With {lower} shorter ones take part."
+        f"{' and '.join(parts)}: {_told_need(plan)}. What holds none is left out and listed; with {lower} shorter "
+        "ones take part."
     ]
 
 
@@ -127,6 +154,10 @@ def _frames_at_most(view: EventView, distances: Mapping[str, float]) -> int:
     return math.floor(view.duration_seconds / distances[view.recording_id] + TIME_TOLERANCE_SECONDS) + 1
 
 
+def _frames_at_least(view: EventView, distances: Mapping[str, float]) -> int:
+    return math.floor(view.duration_seconds / distances[view.recording_id] - TIME_TOLERANCE_SECONDS)
+
+
 def _told_need(plan: SlicePlan) -> str:
     if plan.leftovers:
         return f"a slice takes {plan.min_frames} stored frames or more"
@@ -153,25 +184,56 @@ def _most_frames(events: Sequence[Event], distances: Mapping[str, float], *, the
     return f"{which} holds about {frames} ({longest.duration_seconds:.1f} s at {rate:.4g} frames per second)"
 
 
-def _remedy(
-    name: str,
-    selection: EventSelection,
-    plan: SlicePlan,
-    distances: Mapping[str, float],
-    events: Sequence[Event],
-    *,
-    other_folds: bool,
-) -> str:
+def _part_remedies(
+    selection: EventSelection, plan: SlicePlan, distances: Mapping[str, float], parts: Sequence[Event]
+) -> list[str]:
+    """Return longer parts, if the class is made of some that were cut from recordings."""
+    known = [
+        distances[view.recording_id]
+        for event in parts
+        for view in event.views
+        if view.recording_id in distances
+    ]
+    if not known:
+        return []
     need = plan.min_frames if plan.leftovers else plan.slice_frames
-    remedies = []
-    known = [view.recording_id for event in events for view in event.views if view.recording_id in distances]
-    if name == selection.task.parts_class and known:
-        slowest = max(distances[recording_id] for recording_id in known)
-        least = math.ceil(2 * (need * slowest + _SPARE_SECONDS)) / 2
-        remedies.append(f"--set events.part_seconds={least:g} or more")
-    if not plan.leftovers:
-        remedies.append("--set slices.leftovers=true")
-    remedies.append("a smaller --set slices.slice_frames=...")
-    if other_folds:
-        remedies.append("other folds (--set seed=..., or more with --set folds.num_folds=...)")
-    return f"Use {join_words(remedies, 'or')}."
+    least = math.ceil(2 * (need * max(known) + _SPARE_SECONDS)) / 2
+    return [f"--set events.part_seconds={least:g} or more"]
+
+
+def _slice_remedies(
+    trained: Sequence[Sequence[Event]], plan: SlicePlan, distances: Mapping[str, float], least_frames: int
+) -> list[str]:
+    """Return what makes a slice of the longest event of every training; nothing if the backbone sees more frames."""
+    most = min((_longest(events, distances, _frames_at_most) for events in trained), default=0)
+    if most < least_frames:
+        return []
+    longest = max(least_frames, min(_longest(events, distances, _frames_at_least) for events in trained))
+    if plan.leftovers:
+        return [f"--set slices.min_frames={min(longest, plan.min_frames)}"]
+    with_leftovers = ["--set slices.leftovers=true"] if longest >= plan.min_frames else []
+    return [*with_leftovers, f"--set slices.slice_frames={min(longest, plan.slice_frames)}"]
+
+
+def _longest(
+    events: Sequence[Event],
+    distances: Mapping[str, float],
+    count: Callable[[EventView, Mapping[str, float]], int],
+) -> int:
+    """Return how many frames the longest view to train on has; 0 without one."""
+    views = [view for event in events for view in event.views if view.use == "train"]
+    return max((count(view, distances) for view in views if view.recording_id in distances), default=0)
+
+
+def _fold_remedies(
+    own: Sequence[Event], supplied: Set[str], folds: FoldPlan, without: Sequence[Fold]
+) -> list[str]:
+    """Return what puts an event with a slice into every training."""
+    if not supplied:
+        return []
+    if folds.selection == "inner" and not any(
+        supplied.isdisjoint({*fold.train, *fold.validation}) for fold in without
+    ):
+        return ["--set selection.on=none (nobody is kept back to choose the epoch on)"]
+    patients = {event.patient_id for event in own if event.event_id in supplied}
+    return ["other folds (another --set seed=...)"] if len(patients) > 1 else []

@@ -1,5 +1,6 @@
 """A class without slices is refused before features are made, and only if it has none for certain."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -45,7 +46,7 @@ def check(
 ) -> None:
     distances = {view.recording_id: 1 / rate for event in events for view in event.views}
     everybody = tuple(event.event_id for event in events)
-    check_slice_supply(selected(*events), folds(*(train or (everybody,))), plan, distances)
+    check_slice_supply(selected(*events), folds(*(train or (everybody,))), plan, distances, least_frames=9)
 
 
 LONG = (seizure("a", 0, 5.0), seizure("b", 1, 5.0))
@@ -77,7 +78,12 @@ def test_a_fold_that_trains_without_a_slice_of_a_class_is_named() -> None:
         check(*events, train=(("a", "b", "c"), ("a", "b", "d")))
     with pytest.raises(ConfigError, match=r"its longest event there holds about 30 \(1\.0 s") as told:
         check(*events, train=(("a", "b", "d"),))
-    assert "or other folds (--set" in str(told.value)
+    assert "slices.slice_frames=30." in str(told.value), (
+        "only c has a slice: no folds can train and test on it"
+    )
+    both = (*events, seizure("e", 2, 5.0))
+    with pytest.raises(ConfigError, match=r"slices\.slice_frames=29 or other folds \(another --set seed"):
+        check(*both, train=(("a", "b", "d"), ("a", "b", "c", "e")))
     with pytest.raises(ConfigError, match="no event of it trains there") as told:
         check(*events, train=(("a", "b"),))
     check(*events, train=(("a", "b", "c"), ("a", "b", "c", "d")))
@@ -91,7 +97,7 @@ def test_views_that_are_only_evaluated_train_nothing() -> None:
 def test_recordings_of_unknown_rate_are_left_to_the_reading() -> None:
     events = (*LONG, seizure("c", 2, 0.2))
     distances = {"r-a": 1 / 30, "r-b": 1 / 30}
-    check_slice_supply(selected(*events), folds(("a", "b", "c")), B05, distances)
+    check_slice_supply(selected(*events), folds(("a", "b", "c")), B05, distances, least_frames=9)
 
 
 def test_events_that_hold_no_slice_are_named_before_the_work() -> None:
@@ -104,6 +110,43 @@ def test_events_that_hold_no_slice_are_named_before_the_work() -> None:
     assert "smaller slices.min_frames" in note
     assert sliceless_notes(LONG, SlicePlan(), distances) == []
     assert "slices.leftovers=true" in sliceless_notes(events, B05, distances)[0]
+
+
+def test_an_event_at_the_edge_may_hold_none() -> None:
+    """0.3 s hold 9 or 10 frames at 30 per second."""
+    distances = dict.fromkeys(("r-c", "r-d", "r-e"), 1 / 30)
+    edge = (seizure("c", 2, 0.32), seizure("d", 2, 0.32))
+    (note,) = sliceless_notes(edge, SlicePlan(), distances)
+    assert note.startswith("2 events may hold no slice, by a frame (c, d): a slice takes 10")
+    (note,) = sliceless_notes((*edge, seizure("e", 2, 0.1)), SlicePlan(), distances)
+    assert note.startswith("1 event holds no slice (e) and 2 events may hold none, by a frame (c, d): ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "plan", "told"),
+    [
+        (0.2, SlicePlan(), "No setting helps, as the backbone sees 9 frames or more"),
+        (0.29, SlicePlan(), r"Use --set slices\.min_frames=9\."),
+        (0.2, B05, "No setting helps"),
+        (0.29, B05, r"Use --set slices\.slice_frames=9\."),
+        (1.0, B05, r"Use --set slices\.leftovers=true or --set slices\.slice_frames=29\."),
+    ],
+)
+def test_every_setting_that_is_named_helps(seconds: float, plan: SlicePlan, told: str) -> None:
+    events = (LONG[0], seizure("b", 1, seconds), seizure("c", 2, 5.0))
+    with pytest.raises(ConfigError, match=told) as refused:
+        check(*events, plan=plan)
+    for key, value in re.findall(r"--set slices\.(\w+)=(\w+)", str(refused.value)):
+        check(*events, plan=SlicePlan.model_validate(plan.model_dump() | {key: value}))
+
+
+def test_patients_who_are_kept_back_are_named_as_the_cause() -> None:
+    events = (*LONG, seizure("c", 2, 5.0), seizure("d", 2, 0.1))  # too short for any setting
+    kept = Fold(index=0, train=("a", "b", "d"), validation=("c",), test=("tested",))
+    plan = FoldPlan(rule="patient", seed=0, selection="inner", cohort_hash="", folds=(kept,), patient_of={})
+    distances = {view.recording_id: 1 / 30 for event in events for view in event.views}
+    with pytest.raises(ConfigError, match=r"Use --set selection\.on=none \(nobody is kept back"):
+        check_slice_supply(selected(*events), plan, SlicePlan(), distances, least_frames=9)
 
 
 @given(
@@ -119,10 +162,12 @@ def test_what_has_a_slice_is_never_refused(
     """Law: whatever the first frame's time, an event whose frames make a slice passes."""
     times = (np.arange(int(60 * rate)) + phase) / rate
     shown = int(((times >= onset) & (times < onset + seconds)).sum())
+    event = seizure("c", 2, seconds, onset=onset)
     if len(slices_of(shown, plan)):
-        event = seizure("c", 2, seconds, onset=onset)
         check(*LONG, event, plan=plan, rate=rate)
-        assert not sliceless_notes([event], plan, {"r-c": 1 / rate})
+        assert not any("holds no slice" in note for note in sliceless_notes([event], plan, {"r-c": 1 / rate}))
+    else:
+        assert sliceless_notes([event], plan, {"r-c": 1 / rate})
 
 
 @pytest.mark.parametrize(
