@@ -77,16 +77,19 @@ def plan(
     display = make_progress(progress)
     read = read_cohort(cohort)
     events = _events(read, event, task=task, part_seconds=part_seconds)
-    eye = None
+    eye, name = None, ""
     if crop_method(cropper).needs_detector:
+        from semioscope.networks.detector_folder import detector_identity
         from semioscope.networks.detectors import load_detector
 
         eye = load_detector(detector, weights=weights, progress=display)
+        name = detector_identity(detector, weights)
         for note in getattr(eye, "notes", ()):
             display.message(note, level="warning")
     done = make_crop_plans(
-        read, events, method=cropper, detector=eye, check=not no_check, workers=workers, progress=display
-    )
+        read, events, method=cropper, detector=eye, check=not no_check, workers=workers, progress=display,
+        detector_name=name,
+    )  # fmt: skip
     if done.plans:
         print(_table(done.plans))
         print()

@@ -275,10 +275,12 @@ def _run(
 ) -> None:
     from semioscope.report import write_report
     from semioscope.runs import perform_run, plan_run
+    from semioscope.runs.folder import check_run
 
     plan = plan_run(config, cohort, store=store, folds_file=folds)
     say(plan.describe())
     if dry_run:
+        check_run(out, plan.config, cohort_hash=plan.cohort.hash, folds_digest=plan.folds_digest)
         say_nothing_done()
         return
     outcome = perform_run(
@@ -305,10 +307,13 @@ def _study(
 ) -> None:
     from semioscope.report import write_report
     from semioscope.runs import perform_study, plan_study
+    from semioscope.runs.folder import check_run
 
     plan = plan_study(config, cohort, store=store, folds_file=folds)
     say(plan.describe())
     if dry_run:
+        any_plan = plan.any_plan
+        check_run(out, plan.config, cohort_hash=any_plan.cohort.hash, folds_digest=any_plan.folds_digest)
         say_nothing_done()
         return
     outcome = perform_study(

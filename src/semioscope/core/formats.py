@@ -149,6 +149,7 @@ CROPS = TableSchema(
         ),  # the keys of preprocess.CROP_METHODS
         Column(name="onset_seconds", kind="number"),
         Column(name="offset_seconds", kind="number"),
+        Column(name="detector"),
     ),
     subject=("event", "event_id"),
 )

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 
 from semioscope.core.config import Config
 from semioscope.core.records import Event, EventView
+from semioscope.core.wording import counted
 from semioscope.evaluation.example_table import ExampleTable, ViewExample
 from semioscope.features import EventFeatures, shortest_clip
 from semioscope.plans import ClipPlan, SlicePlan, clip_range, clip_start_frames
@@ -61,7 +62,9 @@ def build_examples(
                 continue
             usable = _usable(found)
             if not usable.any():
-                message = _no_clip_message(view, plan, len(usable))
+                message = _no_clip_message(
+                    view, plan, len(usable), has_gaps=bool((found.num_missing_frames > 0).any())
+                )
                 left_out.append(
                     LeftOut(event_id=event.event_id, recording_id=view.recording_id, message=message)
                 )
@@ -188,11 +191,17 @@ class _Rows:
         return self._array
 
 
-def _no_clip_message(view: EventView, plan: ClipPlan | SlicePlan, num_clips: int) -> str:
+def _no_clip_message(view: EventView, plan: ClipPlan | SlicePlan, num_clips: int, *, has_gaps: bool) -> str:
     if num_clips == 0:
         return (
             f"An event must hold at least one clip of {shortest_clip(plan)}, but "
             f"this one lasts {view.duration_seconds:.2f} s. Correct its times or leave it out."
+        )
+    if not has_gaps:
+        return (
+            f"The features of {counted(num_clips, 'clip')} from {view.onset_seconds:g} s to "
+            f"{view.offset_seconds:g} s are not finite, though no frame is missing there. Check the weights of the "
+            "backbone, or the file that the features came from."
         )
     return (
         f"All {num_clips} clips from {view.onset_seconds:g} s to {view.offset_seconds:g} s have missing frames. "

@@ -162,8 +162,11 @@ class ExtractionPlan:
 
     @property
     def num_dropped_ends(self) -> int:
-        """Events whose last frames are in no slice, being too few."""
-        return sum(event.slices is not None and event.slices.num_dropped_frames > 0 for event in self.events)
+        """Views with slices whose last frames are in none, being too few."""
+        return sum(
+            event.slices is not None and event.slices.num_dropped_frames > 0 and len(event.clip_index) > 0
+            for event in self.events
+        )
 
     def remarks(self, *, without: Set[tuple[str, str]] = frozenset()) -> list[str]:
         """Return what a person should know of the slices and pictures, in sentences.
@@ -186,8 +189,8 @@ class ExtractionPlan:
                 "Nothing is filled in."
             )
         if self.num_dropped_ends:
-            events = counted(self.num_dropped_ends, "event")
-            said.append(f"The last frames of {events} are too few for a slice and are left out.")
+            videos = counted(self.num_dropped_ends, "video")
+            said.append(f"The last frames of {videos} are too few for a slice and are left out.")
         by_message: dict[str, list[str]] = defaultdict(list)
         for flag in self.flags:
             if (flag.event_id, flag.recording_id) in without:

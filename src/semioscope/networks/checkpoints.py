@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _NOT_NEEDED = ("fc.",)
 """The classification layer: backbones end before it."""
+_VARIANCE = "running_var"
+"""How the names of the variances of a batch normalisation end."""
 _KERAS_TRAINING = "optimizer_weights/"
 """What a Keras file of a whole model has beside the weights."""
 
@@ -139,7 +141,9 @@ def fit_state(
 
 
 def check_finite(state: "Mapping[str, torch.Tensor]", *, where: object) -> None:
-    """Refuse weights of which a number is not finite in single precision: engines give different nonsense for them.
+    """Refuse weights of which a number is not finite in single precision, or a variance is negative.
+
+    Engines give different nonsense for them, and some say nothing.
 
     Raises:
         WeightsError: Naming the tensors.
@@ -152,6 +156,17 @@ def check_finite(state: "Mapping[str, torch.Tensor]", *, where: object) -> None:
         msg = (
             f"{where} must hold finite numbers only, but some are NaN or infinite: {named}. The file is damaged, or "
             "its training diverged; bring another."
+        )
+        raise WeightsError(msg)
+    below = [
+        name
+        for name, tensor in sorted(state.items())
+        if name.endswith(_VARIANCE) and bool((tensor < 0).any())
+    ]
+    if below:
+        msg = (
+            f"{where} must hold variances of 0 or more, but these have some below: {_some(below)}. The file is "
+            "damaged; bring another."
         )
         raise WeightsError(msg)
 

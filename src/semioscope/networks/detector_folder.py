@@ -243,6 +243,17 @@ def write_detector_folder(
     write_json(folder / FACTS, {**facts, "schema_version": _VERSION, "rule": rule, "detectors": own})
 
 
+def detector_identity(name: str, weights: str) -> str:
+    """Return what tells a detector from another one without loading it; empty where its file is not there.
+
+    Args:
+        name: A key of ``DETECTORS``.
+        weights: As in ``load_detector``.
+    """
+    known = weights if weights in NO_FILE else detector_sha256(weights)[:16]
+    return f"{name}:{known}" if known else ""
+
+
 def detector_sha256(weights: str) -> str:
     """Return the SHA-256 of a detector: of its file, or of ``detectors.json`` in a folder; empty without one."""
     if weights in NO_FILE:

@@ -88,6 +88,7 @@ class DetectorEntry:
         build: Makes its network without weights, in evaluation mode; None where a file decides.
         translate: Reads the published forms of its weights.
         needed_file: What file it needs, in words; empty where weights are published.
+        reads_records: Whether that file holds what was seen, so that it is read in no time.
     """
 
     spec: DetectorSpec
@@ -95,6 +96,7 @@ class DetectorEntry:
     build: "Callable[[], nn.Module] | None" = None
     translate: Translate | None = None
     needed_file: str = ""
+    reads_records: bool = False
 
 
 class NetworkDetector:
@@ -380,5 +382,6 @@ DETECTORS: dict[str, DetectorEntry] = {
         spec=DetectorSpec(name="recorded"),
         load=_load_recorded,
         needed_file="a JSON file of detections by event and recording",
+        reads_records=True,
     ),
 }

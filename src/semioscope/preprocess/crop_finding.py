@@ -84,6 +84,7 @@ class CropChoice:
         detector: Finds people and beds, for the methods that need it.
         box: How the box is made; None: as in the method's paper.
         check: Whether depth crops are flagged that seem to cut the patient, on five frames of the event.
+        detector_name: What the rows call the detector, see ``detector_identity``; empty where nobody knows.
 
     Raises:
         ConfigError: If there is no such method, or it needs a detector.
@@ -93,6 +94,7 @@ class CropChoice:
     detector: AnyDetector | None = None
     box: BoxCropConfig | None = None
     check: bool = True
+    detector_name: str = ""
 
     def __post_init__(self) -> None:
         if crop_method(self.method).needs_detector and self.detector is None:
@@ -215,6 +217,7 @@ def plan_crop(
         cropper=choice.method,
         onset_seconds=view.onset_seconds,
         offset_seconds=view.offset_seconds,
+        detector=choice.detector_name if crop_method(choice.method).needs_detector else "",
     )
 
 

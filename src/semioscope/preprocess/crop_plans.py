@@ -16,9 +16,10 @@ from semioscope.core.formats import CROPS
 from semioscope.core.locks import locked
 from semioscope.core.progress import Progress, QuietProgress
 from semioscope.core.records import Event, EventView
-from semioscope.core.wording import counted
+from semioscope.core.wording import counted, join_words
 from semioscope.execution import Unit, make_executor, run_stage
 from semioscope.networks.detections import AnyDetector, PatientDetector
+from semioscope.networks.detector_folder import detector_identity
 from semioscope.networks.detectors import load_detector
 from semioscope.preprocess.box_crop import BoxCropConfig
 from semioscope.preprocess.crop_failures import CropFailure, keep_failures
@@ -70,6 +71,7 @@ def make_crop_plans(
     detector: AnyDetector | None = None,
     box: BoxCropConfig | None = None,
     check: bool = True,
+    detector_name: str = "",
     workers: int = 1,
     progress: Progress | None = None,
 ) -> CropPlanning:
@@ -82,6 +84,7 @@ def make_crop_plans(
         detector: Finds people and beds, for the methods that need it; it works in this process.
         box: How the box is made; None: as in the method's paper.
         check: Whether depth crops are flagged that seem to cut the patient, on five frames of the event.
+        detector_name: What the rows call the detector, see ``detector_identity``.
         workers: Processes, where there is no detector.
         progress: Where it is reported.
 
@@ -91,7 +94,7 @@ def make_crop_plans(
         LeakageError: If every detector that there is for a patient was trained on this patient.
         StoreError: If the table cannot be written; a folder without write access is refused before the work.
     """
-    choice = CropChoice(method=method, detector=detector, box=box, check=check)
+    choice = CropChoice(method=method, detector=detector, box=box, check=check, detector_name=detector_name)
     path = cohort.folder / CROPS.file
     listed = tuple(events)
     views = views_of(listed)
@@ -179,8 +182,9 @@ def ensure_crops(
     if method == NO_CROPS:
         return CropPlanning()
     chosen, listed, path = crop_method(method), tuple(events), cohort.folder / CROPS.file
-    done = CropPlanning()
+    done, named = CropPlanning(), detector_identity(detector_name, str(weights))
     if to_plan(listed, standing_crops(path), method):
+        check_folder(cohort.folder, what="The folder of the cohort", remedy=WHERE_CROPS_LIE)
         with locked(cohort.folder / LOCKS / ".planning", wait=True):
             standing = standing_crops(path)  # another process may have planned meanwhile
             if missing := to_plan(listed, standing, method):
@@ -189,15 +193,29 @@ def ensure_crops(
                 if chosen.needs_detector:
                     detector = load_detector(detector_name, weights=weights, progress=display)
                 done = make_crop_plans(
-                    cohort, missing, method=method, detector=detector, check=check, workers=workers,
-                    progress=display,
+                    cohort, missing, method=method, detector=detector, check=check, detector_name=named,
+                    workers=workers, progress=display,
                 )  # fmt: skip
                 moved = {plan.place for plan in rows_of(standing, method)} & {
                     plan.place for plan in done.plans
                 }
                 news = (*getattr(detector, "notes", ()), *_made_anew(len(moved)))
                 done = replace(done, news=news)
-    return _as_they_stand(done, listed, path, method)
+    done = _as_they_stand(done, listed, path, method)
+    return replace(done, notes=(*done.notes, *_of_others(done.plans, named, method)))
+
+
+def _of_others(plans: Iterable[CropPlan], named: str, method: str) -> list[str]:
+    """Return a sentence where automatic rows come from another detector than the one that is named now."""
+    other = [plan for plan in plans if plan.origin == "auto" and plan.detector not in ("", named)]
+    if not other or not named:
+        return []
+    told = counted(len(other), f"row of {CROPS.file} was", f"rows of {CROPS.file} were")
+    which = join_words(sorted({plan.detector for plan in other}))
+    return [
+        f"{told} made with another detector ({which}) than the one that is named ({named}), and used as written. "
+        f"semioscope crop plan --cropper {method} with --detector and --weights makes them anew."
+    ]
 
 
 def _made_anew(number: int) -> list[str]:

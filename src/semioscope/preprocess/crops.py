@@ -56,6 +56,7 @@ class CropPlan:
         onset_seconds: Where the event began when the plan was made, from the recording's first displayed frame; None
             where nobody knows.
         offset_seconds: Where it ended.
+        detector: What found the box, as ``detector_identity`` names it; empty where nothing did, or nobody knows.
     """
 
     event_id: str
@@ -69,6 +70,7 @@ class CropPlan:
     cropper: str = ""
     onset_seconds: float | None = None
     offset_seconds: float | None = None
+    detector: str = ""
 
     @property
     def place(self) -> tuple[str, str]:
@@ -177,6 +179,7 @@ def _plan(row: Row) -> CropPlan:
         cropper=row.text("cropper") or "",
         onset_seconds=cast("float | None", cells["onset_seconds"]),
         offset_seconds=cast("float | None", cells["offset_seconds"]),
+        detector=row.text("detector") or "",
     )
 
 
@@ -206,6 +209,7 @@ def write_crops(path: Path, plans: Iterable[CropPlan]) -> list[CropPlan]:
                 "cropper": plan.cropper or None,
                 "onset_seconds": plan.onset_seconds,
                 "offset_seconds": plan.offset_seconds,
+                "detector": plan.detector or None,
             }
         )
     write_table(path, CROPS, rows)

@@ -1,7 +1,7 @@
 """The answer in plain words: how good, how sure, and compared with what."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -203,19 +203,42 @@ def _left_out(tables: RunTables) -> str:
     silent = sum(not isinstance(event.get("correct"), bool) for event in events)
     if silent:
         parts.append(f"{count(silent)} of {plural(len(events), 'seizure')} could not be scored")
-    failed = {row.get("recording_id", "") for row in tables.failures} - {"", "n/a"}
-    if tables.failures:
-        parts.append(
-            f"{plural(len(failed), 'recording')} failed"
-            if failed
-            else f"{plural(len(tables.failures), 'step')} failed"
-        )
+    parts += _failed(
+        tables, scored={str(event.get("event_id")) for event in events}, noun=_noun(tables.scores)
+    )
     text = join_words(parts)
     return (
         f"{text[:1].upper()}{text[1:]}; none of these is in the figures above. The reasons are listed below."
         if parts
         else ""
     )
+
+
+def _failed(tables: RunTables, *, scored: Set[str], noun: str) -> list[str]:
+    """Return what failed: whole events, views of events that were scored, else recordings or steps.
+
+    Crops and yardsticks that failed cost an event neither its pictures nor its score; the notes tell of them.
+    """
+    rows = [
+        (_known(row.get("recording_id")), _known(row.get("event_id")))
+        for row in tables.failures
+        if row.get("stage") not in ("crops", "yardsticks")
+    ]
+    lost = {event for _, event in rows if event and event not in scored}
+    views = {row for row in rows if row[1] in scored}
+    recordings = {recording for recording, event in rows if recording and not event}
+    steps = sum(not recording and not event for recording, event in rows)
+    counts = (
+        (len(lost), noun, f"{noun}s"),
+        (len(views), f"view of a scored {noun}", f"views of scored {noun}s"),
+        (len(recordings), "recording", "recordings"),
+        (steps, "step", "steps"),
+    )
+    return [f"{plural(number, one, several)} failed" for number, one, several in counts if number]
+
+
+def _known(cell: str | None) -> str:
+    return "" if cell in (None, "n/a") else str(cell)
 
 
 def _compare(baselines: Mapping[str, Any], accuracy: Mapping[str, Any]) -> tuple[Verdict, str, str]:

@@ -36,6 +36,7 @@ class Example:
     patient_id: str
     truth: str
     score: str
+    called: str
     correct: bool | None
     baselines: str
     svg: str
@@ -107,6 +108,7 @@ def make_example(tables: RunTables, event: Mapping[str, Any], *, folder: Path | 
         patient_id=str(event.get("patient_id", "?")),
         truth=class_name(event.get("y_true"), classes),
         score=percent_beside(event.get("score"), threshold),
+        called=class_name(event.get("y_predicted"), classes),
         correct=correct if isinstance(correct, bool) else None,
         baselines=_baseline_words(tables, event_id, positive),
         svg=svg,

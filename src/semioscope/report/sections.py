@@ -198,6 +198,7 @@ def event_rows(tables: RunTables, *, drawn: frozenset[str]) -> list[dict[str, An
                 "truth": class_name(event.get("y_true"), classes),
                 "score": percent_beside(event.get("score"), threshold),
                 "score_sort": as_float(event.get("score")),
+                "called": class_name(event.get("y_predicted"), classes),
                 "call": {True: "right", False: "wrong"}.get(correct, UNDEFINED)
                 if isinstance(correct, bool)
                 else UNDEFINED,

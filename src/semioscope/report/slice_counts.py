@@ -33,12 +33,14 @@ def data_rows(slices: Mapping[str, Any], published: Mapping[str, Any]) -> list[d
         for name in as_mapping(data.get("per_class"))
     ]
     theirs.append(as_mapping(printed.get("total")))
+    lost = as_float(as_mapping(data.get("total")).get("events_without_slices")) > 0
     if not data:
         return []
     lengths = [(title, [f"{key}_frames", f"{key}_seconds"]) for key, title in _LENGTHS.items()]
     wanted: list[tuple[str, Sequence[str], Sequence[str]]] = [
         ("Patients", ["patients"], ["patients"]),
         ("Events", ["events"], ["seizures"]),
+        *([("Events without a slice, not below", ["events_without_slices"], [])] if lost else []),
         *((title, units, units) for title, units in lengths),
         ("Slices side by side", ["num_slices"], ["num_slices"]),
     ]

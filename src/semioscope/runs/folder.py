@@ -10,7 +10,7 @@ from typing import Any
 
 from semioscope.core.config import Config
 from semioscope.core.errors import ConfigError, StoreError
-from semioscope.core.files import read_json, sweep_temporaries, write_json, write_text
+from semioscope.core.files import check_folder, read_json, sweep_temporaries, write_json, write_text
 from semioscope.core.formats import SCHEMA_VERSION
 from semioscope.core.locks import locked
 from semioscope.core.provenance import provenance
@@ -89,13 +89,28 @@ def open_run(path: Path, config: RunConfig, *, cohort_hash: str, folds_digest: s
         ConfigError: If the folder holds a run with other settings, or of another or changed cohort.
         StoreError: If the folder holds other things, or cannot be written.
     """
-    changed = {
+    request = {"cohort_hash": cohort_hash, "folds": folds_digest}
+    return open_folder(path, config, request, changed=_changed(path))
+
+
+def check_run(path: Path, config: RunConfig, *, cohort_hash: str, folds_digest: str = "") -> None:
+    """Refuse what :func:`open_run` would refuse, and write nothing.
+
+    Raises:
+        ConfigError: If the folder holds a run with other settings, or of another or changed cohort.
+        StoreError: If the folder holds other things, or cannot be made or written.
+    """
+    check_folder(path, what="--out", remedy="Choose another --out.")
+    request = {"cohort_hash": cohort_hash, "folds": folds_digest}
+    _check_same(RunFolder(path=path), config, request, changed=_changed(path))
+
+
+def _changed(path: Path) -> dict[str, str]:
+    return {
         "cohort_hash": f"The tables of the cohort changed since the run in {path} began. "
         "Choose another --out; features that are still valid are used again.",
         "folds": f"The run in {path} began with other folds. Choose another --out.",
     }
-    request = {"cohort_hash": cohort_hash, "folds": folds_digest}
-    return open_folder(path, config, request, changed=changed)
 
 
 def open_folder(
@@ -120,6 +135,17 @@ def open_folder(
         StoreError: If the folder holds other things, or cannot be written.
     """
     folder = RunFolder(path=path)
+    _check_same(folder, config, request, changed=changed)
+    write_json(folder.request, {"schema_version": SCHEMA_VERSION, **request})
+    write_text(folder.config, dump_config(config, command=command))
+    sweep_temporaries(path)
+    write_json(path / "provenance.json", provenance())
+    return folder
+
+
+def _check_same(
+    folder: RunFolder, config: Config, request: Mapping[str, Any], *, changed: Mapping[str, str]
+) -> None:
     refuse_foreign(folder)
     if folder.config.exists():
         _same_run(folder, config)
@@ -127,11 +153,6 @@ def open_folder(
         for key, message in changed.items():
             if before.get(key) != request[key]:
                 raise ConfigError(message)
-    write_json(folder.request, {"schema_version": SCHEMA_VERSION, **request})
-    write_text(folder.config, dump_config(config, command=command))
-    sweep_temporaries(path)
-    write_json(path / "provenance.json", provenance())
-    return folder
 
 
 def refuse_foreign(folder: RunFolder) -> None:

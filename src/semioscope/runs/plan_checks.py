@@ -13,7 +13,7 @@ from semioscope.features import FeatureStore
 from semioscope.features.store import OTHER_STORE
 from semioscope.models import AGGREGATORS
 from semioscope.networks import backbone_spec
-from semioscope.networks.detectors import DETECTORS
+from semioscope.networks.detectors import DETECTORS, check_detector_weights, load_detector
 from semioscope.plans import ClipPlan
 from semioscope.preprocess import NO_CROPS
 from semioscope.preprocess.crop_check import run_warnings
@@ -202,6 +202,23 @@ def check_events(selection: EventSelection) -> None:
                 f"{f' (left out: {reasons})' if reasons else ''}. {remedy}"
             )
             raise CohortError(msg)
+
+
+def check_crop_detector(config: RunConfig, cohort: Cohort, selection: EventSelection) -> None:
+    """Refuse a detector without its file, or recorded detections that are damaged, where a crop has to be planned.
+
+    Raises:
+        ConfigError: If there is no such file.
+        CohortError: If recorded detections or ``crops.tsv`` are not valid.
+    """
+    crops = config.crops
+    if crops.method in (NO_CROPS, FOLLOWED) or not CROP_METHODS[crops.method].needs_detector:
+        return
+    if not to_plan(selection.events, standing_crops(cohort.folder / CROPS.file), crops.method):
+        return
+    check_detector_weights(crops.detector, crops.weights)
+    if DETECTORS[crops.detector].reads_records:
+        load_detector(crops.detector, weights=crops.weights)
 
 
 def crop_warnings(config: RunConfig, cohort: Cohort, selection: EventSelection) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ from semioscope.preprocess.moving_region import MovingRegion
 from semioscope.recipes import RunConfig
 from semioscope.runs.bundle_crops import with_known_detector
 from semioscope.runs.plan_checks import (
+    check_crop_detector,
     check_events,
     check_folds_file,
     check_lengths,
@@ -258,6 +259,7 @@ def plan_run(
         part_seconds=config.events.part_seconds,
     )
     check_events(selection)
+    check_crop_detector(config, cohort, selection)
     check_clip_labels(config, selection)
     if folds_file is not None:
         folds, folds_digest = read_folds(folds_file, events=selection.events), file_sha256(folds_file)

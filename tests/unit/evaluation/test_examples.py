@@ -42,6 +42,8 @@ def features(view: EventView, seed: int, *, missing: tuple[int, ...] = (), steps
     values = np.random.default_rng(seed).normal(size=(len(clips), steps, NUM_FEATURES)).astype(np.float32)
     values[list(missing)] = np.nan
     zeros = np.zeros(len(clips), np.int32)
+    lacking = zeros.copy()
+    lacking[list(missing)] = 1
     return EventFeatures(
         event_id=view.recording_id.partition("-")[0],
         recording_id=view.recording_id,
@@ -49,7 +51,7 @@ def features(view: EventView, seed: int, *, missing: tuple[int, ...] = (), steps
         clip_index=clips,
         start_seconds=clip_start_seconds(PLAN, clips),
         end_seconds=clip_start_seconds(PLAN, clips) + PLAN.clip_seconds,
-        num_missing_frames=zeros,
+        num_missing_frames=lacking,
         num_held_frames=zeros + 1,
         num_damaged_frames=zeros,
     )
@@ -142,6 +144,16 @@ def test_views_without_a_clip_are_told_and_those_without_features_were_told() ->
     assert "An event must hold at least one clip of 0.8 s, but this one lasts 0.40 s" in left_out[1].message
     gone = {"e0-large", "e1-small", "e2-large", "e3-large", "e3-small"}
     assert {view.recording_id for view in table.views} == set(names) - gone
+
+
+def test_features_that_are_not_finite_are_no_missing_frames() -> None:
+    events, found, names = material()
+    view = events[0].views[0]
+    found["e0", "e0-large"] = replace(
+        features(view, seed=0), features=np.full_like(features(view, seed=0).features, np.nan)
+    )
+    _, (left_out,) = build_examples(events, found, plan=PLAN, view_names=names)
+    assert "are not finite, though no frame is missing there. Check the weights" in left_out.message
 
 
 def test_no_example_at_all() -> None:

@@ -136,7 +136,9 @@ def test_files_give_the_table_back(tmp_path: Path) -> None:
 def test_a_short_event_is_told_in_stored_frames() -> None:
     events, found = material((130, 207))
     found["e1", "r-e1"] = replace(
-        found["e1", "r-e1"], features=np.full_like(found["e1", "r-e1"].features, np.nan)
+        found["e1", "r-e1"],
+        features=np.full_like(found["e1", "r-e1"].features, np.nan),
+        num_missing_frames=np.ones_like(found["e1", "r-e1"].num_missing_frames),
     )
     table, left_out = build_examples(
         events, found, plan=PLAN, view_names=dict.fromkeys(("r-e0", "r-e1"), "infrared")

@@ -440,7 +440,7 @@ class TestTrouble:
         plan = plan_of(cohort_of(folder), tmp_path, events=[event_of(0, 69)])
         assert plan.events[0].slices.num_dropped_frames == 9
         assert plan.num_dropped_ends == 1
-        assert "The last frames of 1 event are too few for a slice" in plan.describe()
+        assert "The last frames of 1 video are too few for a slice" in plan.describe()
         extract(plan)
         assert features_of(plan).num_frames.tolist() == [60]
 

@@ -140,6 +140,16 @@ def test_no_network_takes_a_number_that_is_not_finite(name) -> None:
         fit_state(state, expected, network=name, where="a file")
 
 
+def test_a_variance_below_zero_is_refused() -> None:
+    expected = expected_shapes(meta_module("resnet34"))
+    state = {key: torch.ones(1).expand(shape) for key, shape in expected.items()}
+    fit_state(state, expected, network="resnet34", where="a file")
+    spoilt = next(key for key in expected if key.endswith("running_var"))
+    state[spoilt] = torch.full(expected[spoilt], -1e-6)
+    with pytest.raises(WeightsError, match=rf"variances of 0 or more.*: {re.escape(spoilt)}\. The file"):
+        fit_state(state, expected, network="resnet34", where="a file")
+
+
 def test_shapes_and_types(backbone) -> None:
     out = backbone(clips_for(backbone, 2))
     assert out.shape == (2, backbone.num_steps(max(backbone.min_frames, 1)), backbone.spec.num_features)

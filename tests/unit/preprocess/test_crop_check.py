@@ -97,7 +97,7 @@ def test_rows_that_cannot_be_read_are_errors(cohort):
     found = check_crops(cohort.folder)
     errors = [str(each) for each in found if each.severity == "error"]
     assert errors[0].startswith("crops.tsv row 2 (event e1): origin must be auto or manual, got 'bogus'.")
-    assert errors[1].startswith("crops.tsv row 3 (event e2): A region needs four fractions")
+    assert errors[1].startswith("crops.tsv row 3 (event e2): A box must lie inside the picture")
     with pytest.raises(CohortError, match=r"(?s)row 2 \(event e1\): origin must.*row 3"):
         run_warnings(cohort, (), "box")
     path.write_text(text.replace("event_id", "event", 1))

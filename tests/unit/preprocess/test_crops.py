@@ -125,7 +125,7 @@ def test_which_cropper_made_a_row_is_kept(tmp_path):
     assert old.cropper == ""
     write_crops(path, [plan("e2", cropper="depth_box")])
     assert [row.cropper for row in read_crops(path)] == ["", "depth_box"]
-    assert path.read_text().splitlines()[0].endswith("\tcropper\tonset_seconds\toffset_seconds")
+    assert path.read_text().splitlines()[0].endswith("\tcropper\tonset_seconds\toffset_seconds\tdetector")
 
 
 def test_the_table_knows_every_cropper(tmp_path):
@@ -210,7 +210,7 @@ def test_every_faulty_row_is_named(tmp_path):
         "e3\tr1\t0.5\tn/a\t0.2\t1\tauto\taccepted\n"
         "e4\tr1\t0\t0\t1\t1\tauto\tmaybe\n"
     )
-    with pytest.raises(CohortError, match=r"row 3 \(event e2\): A region needs") as caught:
+    with pytest.raises(CohortError, match=r"row 3 \(event e2\): A box must lie inside") as caught:
         read_crops(tmp_path / "crops.tsv")
     assert "row 4 (event e3): A box needs left, top, right and bottom, or n/a four times" in str(caught.value)
     assert "row 5" in str(caught.value)

@@ -13,6 +13,7 @@ from semioscope.core.errors import CohortError, ConfigError
 from semioscope.core.locks import locked
 from semioscope.core.records import Region
 from semioscope.networks import Detection
+from semioscope.networks.detector_folder import detector_identity
 from semioscope.networks.detector_recorded import write_recorded
 from semioscope.preprocess import CropPlan, crop_plans, read_crops, write_crops
 from semioscope.preprocess.crop_events import crop_events
@@ -117,6 +118,31 @@ def test_the_detector_is_loaded_where_a_plan_is_missing(cohort, opened, recorded
     assert (opened, again.plans) == ([], done.plans)
     with pytest.raises(CohortError, match=r"detections.json"):
         ensure(cohort, method="box", detector_name="recorded", weights=str(recorded))
+
+
+def test_rows_of_another_detector_are_used_and_told(cohort, recorded):
+    """A row knows its detector by content: where its file lies does not matter."""
+    with_boxes = {"method": "box", "detector_name": "recorded"}
+    first = ensure(cohort, ["e1", "e2"], weights=str(recorded), **with_boxes)
+    names = {plan.detector for plan in first.plans}
+    assert names == {detector_identity("recorded", str(recorded))}
+    assert first.notes == ()
+    moved = recorded.rename(cohort.folder / "moved.json")
+    assert ensure(cohort, ["e1", "e2"], weights=str(moved), **with_boxes).notes == ()
+    assert ensure(cohort, ["e1", "e2"], weights=str(recorded), **with_boxes).notes == (), (
+        "no file, nobody knows"
+    )
+    moved.write_text(moved.read_text().replace("0.9", "0.8"))
+    for _ in range(2):
+        again = ensure(cohort, ["e1", "e2"], weights=str(moved), **with_boxes)
+        assert again.plans == first.plans
+        (note,) = again.notes
+        assert note.startswith(
+            f"2 rows of crops.tsv were made with another detector ({names.pop()}) than the one"
+        )
+        names = {plan.detector for plan in again.plans}
+    (note,) = ensure(cohort, ["e1"], method="box", weights="pretrained").notes
+    assert "(maskrcnn:pretrained), and used as written" in note
 
 
 def test_notes_of_the_detector_are_told(cohort, recorded):

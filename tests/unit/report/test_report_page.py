@@ -160,8 +160,8 @@ def test_the_answer_comes_first(page):
     assert "Every seizure was judged by a model that had never seen that patient." in text
     assert "mean nothing clinically" in text
     assert (
-        "2 seizures were left out by rule, 1 of 36 seizures could not be scored and 2 recordings failed; none"
-        in text
+        "2 seizures were left out by rule, 1 of 36 seizures could not be scored and 2 views of scored seizures "
+        "failed; none of these" in text
     )
     assert "Research software, not a medical device." in text
 
@@ -232,7 +232,7 @@ def test_a_probability_near_the_threshold_can_be_told_from_it(tmp_path, quick_fi
         scores["events"][0]["views"][0]["score"] = 0.4999
 
     text = edited(tmp_path, change).text
-    assert "probability of TCS 49.997 % \u00b7 called wrongly" in text
+    assert "probability of TCS 49.997 % \u00b7 called FOS, wrongly" in text
     assert text.count("49.997 %") == 2  # the card and the table of all seizures
     assert "49.99 %" in text
     assert "50.0 %" not in text[text.index("Single seizures over time") : text.index("Failures and frames")]
