@@ -104,7 +104,7 @@ def confusion_figure(
         axes.set_ylim(len(classes) - 0.5, -0.5)
         axes.xaxis.set_ticks_position("top")
         axes.xaxis.set_label_position("top")
-        names = [shortened(name, 14 if side == 2 else 9) for name in classes]
+        names = [shortened(name, 14 if side <= 3 else 9) for name in classes]
         axes.set_xticks(range(len(classes)), names, color=INK)
         axes.set_yticks(range(len(classes)), names, color=INK, rotation=90, va="center")
         axes.tick_params(length=0)

@@ -106,7 +106,7 @@ def undefined_scores(folds: Sequence[Mapping[str, Any]]) -> list[str]:
             )
         elif silent:
             notes.append(
-                f"In fold {fold['fold']} no slice was called {join_words(silent, 'or')}, so macro precision is undefined "
-                "there; its mean leaves such folds out."
+                f"In fold {fold['fold']} no slice was called {join_words(silent, 'or')}, so macro precision is "
+                "undefined there; its mean leaves such folds out."
             )
     return notes
