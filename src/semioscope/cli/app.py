@@ -31,6 +31,7 @@ from semioscope.cli import (
 )
 from semioscope.cli.saying import say
 from semioscope.core.errors import SemioscopeError
+from semioscope.core.signals import terminated_as_interrupted
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -108,7 +109,8 @@ def guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*args, **kwargs)
+            with terminated_as_interrupted():
+                return function(*args, **kwargs)
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt as err:
@@ -149,7 +151,7 @@ def sentence(err: Exception) -> str:
 
 
 def stopped(name: str) -> str:
-    """Return what to say after Ctrl-C in a command."""
+    """Return what to say after Ctrl-C or SIGTERM in a command."""
     if name in RESUMED:
         return "Stopped. What was finished is kept; the same command goes on from here."
     return "Stopped. Nothing was left half written; the same command begins anew."

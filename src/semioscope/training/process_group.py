@@ -20,7 +20,7 @@ import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
 from semioscope.core.errors import ConfigError, SemioscopeError
-from semioscope.training.stopping import is_main_thread
+from semioscope.core.signals import is_main_thread
 
 VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """What ``torchrun`` sets in the environment of every process."""

@@ -2,12 +2,12 @@
 
 import contextlib
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
 from semioscope.core.progress import Progress
+from semioscope.core.signals import is_main_thread
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -56,8 +56,3 @@ def ending_between_steps(progress: Progress) -> Iterator[EndRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def is_main_thread() -> bool:
-    """Return whether this is the thread in which signals can be caught."""
-    return threading.current_thread() is threading.main_thread()

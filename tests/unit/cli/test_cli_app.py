@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -265,3 +267,16 @@ def test_sentences_fit_a_terminal_and_commands_stay_whole(monkeypatch, capsys):
 def test_wrapping_keeps_every_word(width):
     text = "a first sentence, of some length\n  and an indented one\n\nend"
     assert wrapped(text, width).split() == text.split()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_end_is_a_sentence(number, capsys):
+    """Ctrl-C and what schedulers send end a command alike; afterwards the signal means what it meant before."""
+    before = signal.getsignal(number)
+    with pytest.raises(typer.Exit) as ended:
+        application.guarded("run", lambda: os.kill(os.getpid(), number))()
+    assert ended.value.exit_code == 130
+    assert (
+        "Stopped. What was finished is kept; the same command goes on from here." in capsys.readouterr().err
+    )
+    assert signal.getsignal(number) == before
