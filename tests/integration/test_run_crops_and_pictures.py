@@ -129,6 +129,12 @@ def test_recipes_get_their_own_boxes_whatever_runs_first(ward_run: WardRun, own_
             seen[recipe] = crops.plans
         found.append((table.read_bytes(), seen))
     assert found[0] == found[1]
+    other = own_ward / "other.json"
+    other.write_text(detections.read_text() + "\n")
+    plan = plan_run(
+        apply_overrides(make_config("karacsony-2022-b"), [*settings, f"crops.weights={other}"]), own_ward
+    )
+    assert any("made with another detector (recorded:" in told for told in plan.warnings)
     _, seen = found[0]
     assert seen["karacsony-2022-a"] == seen["karacsony-2022-b"]
     boxes = [{crop.place: crop.box for crop in seen[recipe]} for recipe in OF_2020_AND_2022[:2]]

@@ -16,7 +16,7 @@ from semioscope.core.formats import CROPS
 from semioscope.core.locks import locked
 from semioscope.core.progress import Progress, QuietProgress
 from semioscope.core.records import Event, EventView
-from semioscope.core.wording import counted, join_words
+from semioscope.core.wording import counted
 from semioscope.execution import Unit, make_executor, run_stage
 from semioscope.networks.detections import AnyDetector, PatientDetector
 from semioscope.networks.detector_folder import detector_identity
@@ -25,7 +25,14 @@ from semioscope.preprocess.box_crop import BoxCropConfig
 from semioscope.preprocess.crop_failures import CropFailure, keep_failures
 from semioscope.preprocess.crop_finding import NO_CROPS, CropChoice, crop_method, plan_crop
 from semioscope.preprocess.crop_frames import recording_window
-from semioscope.preprocess.cropper_rows import row_notes, rows_of, to_plan, usable, views_of
+from semioscope.preprocess.cropper_rows import (
+    other_detector_notes,
+    row_notes,
+    rows_of,
+    to_plan,
+    usable,
+    views_of,
+)
 from semioscope.preprocess.crops import (
     LOCKS,
     WHERE_CROPS_LIE,
@@ -202,20 +209,7 @@ def ensure_crops(
                 news = (*getattr(detector, "notes", ()), *_made_anew(len(moved)))
                 done = replace(done, news=news)
     done = _as_they_stand(done, listed, path, method)
-    return replace(done, notes=(*done.notes, *_of_others(done.plans, named, method)))
-
-
-def _of_others(plans: Iterable[CropPlan], named: str, method: str) -> list[str]:
-    """Return a sentence where automatic rows come from another detector than the one that is named now."""
-    other = [plan for plan in plans if plan.origin == "auto" and plan.detector not in ("", named)]
-    if not other or not named:
-        return []
-    told = counted(len(other), f"row of {CROPS.file} was", f"rows of {CROPS.file} were")
-    which = join_words(sorted({plan.detector for plan in other}))
-    return [
-        f"{told} made with another detector ({which}) than the one that is named ({named}), and used as written. "
-        f"semioscope crop plan --cropper {method} with --detector and --weights makes them anew."
-    ]
+    return replace(done, notes=(*done.notes, *other_detector_notes(done.plans, named, method)))
 
 
 def _made_anew(number: int) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from semioscope.core.errors import ConfigError
 from semioscope.core.formats import CROPS
 from semioscope.core.records import Event, EventView
-from semioscope.core.wording import counted
+from semioscope.core.wording import counted, join_words
 from semioscope.preprocess.crop_finding import crop_method
 from semioscope.preprocess.crops import CropPlan, is_unnamed, planned_by_name
 
@@ -176,3 +176,23 @@ def other_times(plan: CropPlan, view: EventView) -> str:
 
 def _serves(plan: CropPlan | None, view: EventView) -> bool:
     return plan is not None and (plan.origin == "manual" or plan.fits(view))
+
+
+def other_detector_notes(plans: Iterable[CropPlan], named: str, cropper: str) -> list[str]:
+    """Return a sentence where automatic rows come from another detector than the one that is named now.
+
+    Args:
+        plans: The rows of the cropper, see ``usable``.
+        named: The detector, see ``detector_identity``; empty where nobody knows.
+        cropper: A key of ``CROP_METHODS``.
+    """
+    other = [plan for plan in plans if plan.origin == "auto" and plan.detector not in ("", named)]
+    if not other or not named:
+        return []
+    told = counted(len(other), f"row of {CROPS.file} was", f"rows of {CROPS.file} were")
+    which = join_words(sorted({plan.detector for plan in other}))
+    return [
+        f"{told} made with another detector ({which}) than the one that is named ({named}), and used as written. "
+        f"semioscope crop plan --cropper {cropper} with --detector and --weights makes them anew; parts of "
+        "recordings with --task too."
+    ]

@@ -181,13 +181,28 @@ def _same_run(folder: RunFolder, config: Config) -> None:
         )
         raise ConfigError(msg) from err
     if _placeless(before) != _placeless(config):
-        old, new = _flat(before.model_dump(mode="json")), _flat(config.model_dump(mode="json"))
+        _tell_absent_detector(folder, before, config)
+        old, new = (_flat(_placeless(one).model_dump(mode="json")) for one in (before, config))
         changed = [
             f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in new if old.get(key) != new[key]
         ]
         msg = (
             f"{folder.path} holds a run with other settings ({'; '.join(changed[:5])}). "
             "Choose another --out, or delete the folder to run anew."
+        )
+        raise ConfigError(msg)
+
+
+def _tell_absent_detector(folder: RunFolder, before: Config, config: Config) -> None:
+    """Refuse the same run where nobody can tell that its detector is the same, because its file is not there."""
+    if not (isinstance(before, RunConfig) and isinstance(config, RunConfig)):
+        return
+    unknown = before.crops.model_copy(update={"weights": config.crops.weights, "weights_sha256": ""})
+    if before.crops.weights_sha256 and before.model_copy(update={"crops": unknown}) == config:
+        msg = (
+            f"{folder.path} holds a run with the detector of the file {before.crops.weights}, but "
+            f"{config.crops.weights} is not there. Give its place (--set crops.weights=FILE), or go on with "
+            f"semioscope run {folder.config}."
         )
         raise ConfigError(msg)
 

@@ -13,12 +13,13 @@ from semioscope.features import FeatureStore
 from semioscope.features.store import OTHER_STORE
 from semioscope.models import AGGREGATORS
 from semioscope.networks import backbone_spec
+from semioscope.networks.detector_folder import detector_identity
 from semioscope.networks.detectors import DETECTORS, check_detector_weights, load_detector
 from semioscope.plans import ClipPlan
 from semioscope.preprocess import NO_CROPS
 from semioscope.preprocess.crop_check import run_warnings
 from semioscope.preprocess.crop_finding import CROP_METHODS
-from semioscope.preprocess.cropper_rows import to_plan
+from semioscope.preprocess.cropper_rows import other_detector_notes, to_plan, usable, views_of
 from semioscope.preprocess.crops import WHERE_CROPS_LIE, standing_crops
 from semioscope.preprocess.moving_region import FOLLOWED
 from semioscope.recipes import PROTOCOLS, RunConfig
@@ -229,7 +230,15 @@ def crop_warnings(config: RunConfig, cohort: Cohort, selection: EventSelection) 
     """
     if config.crops.method in (NO_CROPS, FOLLOWED):
         return ()
-    return run_warnings(cohort, selection.events, config.crops.method)
+    crops = config.crops
+    told = run_warnings(cohort, selection.events, crops.method)
+    if not CROP_METHODS[crops.method].needs_detector:
+        return told
+    rows = usable(standing_crops(cohort.folder / CROPS.file), views_of(selection.events), crops.method)
+    return (
+        *told,
+        *other_detector_notes(rows, detector_identity(crops.detector, crops.weights), crops.method),
+    )
 
 
 def folder_warnings(

@@ -277,7 +277,14 @@ def plan_run(
         check_lengths(config, clips, selection.events)
     else:
         distances = frame_distances(cohort, selection.events)
-        check_slice_supply(selection, folds, clips, distances, least_frames=spec.min_frames)
+        check_slice_supply(
+            selection,
+            folds,
+            clips,
+            distances,
+            least_frames=spec.min_frames,
+            part_seconds=config.events.part_seconds,
+        )
     if isinstance(clips, ClipPlan) and config.examples.level == "event":
         check_whole_segments(selection.events, clips, config.segments, cohort=cohort, in_study=in_study)
     of_movement = [name for name in config.baselines if needs_video(name)]
@@ -319,7 +326,7 @@ def plan_run(
         notes=tuple(notes),
         warnings=(
             *(empty_class_notes(folds, selection) if config.has_slices else ()),
-            *(slice_notes(selection.events, clips, distances) if isinstance(clips, SlicePlan) else ()),
+            *(slice_notes(selection, clips, distances) if isinstance(clips, SlicePlan) else ()),
             *crop_warnings(config, cohort, selection),
             *folder_warnings(config, cohort, selection, kept),
         ),

@@ -42,6 +42,7 @@ def check_slice_supply(
     distances: Mapping[str, float],
     *,
     least_frames: int,
+    part_seconds: float = 0.0,
 ) -> None:
     """Refuse slices of which a class has none, in the whole cohort or in the training events of a fold.
 
@@ -53,6 +54,7 @@ def check_slice_supply(
         plan: The slices.
         distances: What :func:`frame_distances` gave.
         least_frames: The fewest frames that the backbone sees.
+        part_seconds: How long parts of recordings are to be now, where a class is made of some.
 
     Raises:
         ConfigError: Naming the class, its longest event and what to change.
@@ -66,12 +68,16 @@ def check_slice_supply(
         where = (
             f" in the training of {numbered('fold', [fold.index for fold in without])}" if supplied else ""
         )
-        trained = [
-            [event for event in own if event.event_id in fold.train or not supplied] for fold in without
-        ]
-        there = list({event.event_id: event for events in trained for event in events}.values())
+        trained = [[event for event in own if event.event_id in fold.train] for fold in without]
+        there = own
+        if supplied:
+            there = list({event.event_id: event for events in trained for event in events}.values())
         remedies = [
-            *_part_remedies(selection, plan, distances, there if index == selection.task.parts_index else []),
+            *(
+                _part_remedies(plan, distances, there, part_seconds)
+                if index == selection.task.parts_index
+                else ()
+            ),
             *_slice_remedies(trained, plan, distances, least_frames),
             *_fold_remedies(own, supplied, folds, without),
         ]
@@ -88,9 +94,22 @@ def check_slice_supply(
         raise ConfigError(msg)
 
 
-def slice_notes(events: Sequence[Event], plan: SlicePlan, distances: Mapping[str, float]) -> tuple[str, ...]:
+def slice_notes(
+    selection: EventSelection, plan: SlicePlan, distances: Mapping[str, float]
+) -> tuple[str, ...]:
     """Return what to know before the work: which events hold no slice, and which slices differ from the papers'."""
-    return (*sliceless_notes(events, plan, distances), *pace_notes(plan, distances))
+    sure = [event for event in selection.events if not sliceless_notes([event], plan, distances)]
+    lost = [
+        name
+        for index, name in enumerate(selection.task.class_names)
+        if not any(event.y_true == index for event in sure)
+    ]
+    whole = (
+        [f"Every event of {join_words(lost)} is among these: a class without any slice cannot be trained."]
+        if lost
+        else []
+    )
+    return (*sliceless_notes(selection.events, plan, distances), *whole, *pace_notes(plan, distances))
 
 
 def sliceless_notes(events: Sequence[Event], plan: SlicePlan, distances: Mapping[str, float]) -> list[str]:
@@ -185,20 +204,18 @@ def _most_frames(events: Sequence[Event], distances: Mapping[str, float], *, the
 
 
 def _part_remedies(
-    selection: EventSelection, plan: SlicePlan, distances: Mapping[str, float], parts: Sequence[Event]
+    plan: SlicePlan, distances: Mapping[str, float], parts: Sequence[Event], part_seconds: float
 ) -> list[str]:
-    """Return longer parts, if the class is made of some that were cut from recordings."""
+    """Return longer parts, where they are shorter than a slice because they are cut so."""
     known = [
         distances[view.recording_id]
         for event in parts
         for view in event.views
         if view.recording_id in distances
     ]
-    if not known:
-        return []
     need = plan.min_frames if plan.leftovers else plan.slice_frames
-    least = math.ceil(2 * (need * max(known) + _SPARE_SECONDS)) / 2
-    return [f"--set events.part_seconds={least:g} or more"]
+    least = math.ceil(2 * (need * max(known, default=0.0) + _SPARE_SECONDS)) / 2
+    return [f"--set events.part_seconds={least:g} or more"] if known and least > part_seconds else []
 
 
 def _slice_remedies(

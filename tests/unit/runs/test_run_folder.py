@@ -7,7 +7,7 @@ import pytest
 from semioscope.core.errors import ConfigError, StoreError
 from semioscope.core.files import read_json
 from semioscope.recipes import RunConfig, apply_overrides, make_config, read_config
-from semioscope.runs.folder import log_event, open_run, working_in
+from semioscope.runs.folder import check_run, log_event, open_run, working_in
 
 
 def config(*overrides: str) -> RunConfig:
@@ -43,6 +43,38 @@ def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
         open_run(tmp_path, config("seed=1", "segments.gamma=.inf"), cohort_hash="h")
     assert read_config(tmp_path / "config.yaml") == config()
+
+
+def of_detector(weights: str, sha256: str, *more: str) -> RunConfig:
+    chosen = ("crops.method=box", f"crops.weights={weights}", f"crops.weights_sha256={sha256 or repr('')}")
+    return apply_overrides(make_config("karacsony-2020"), [*chosen, *more])
+
+
+def test_a_detector_is_the_same_wherever_it_lies(tmp_path: Path) -> None:
+    known = "a" * 64
+    open_run(tmp_path, of_detector("here/d.pth", known), cohort_hash="h")
+    check_run(tmp_path, of_detector("there/d.pth", known), cohort_hash="h")
+    with pytest.raises(
+        ConfigError, match=r"other settings \(crops\.weights_sha256 was 'a+', now 'b+'\)\. Choose"
+    ):
+        check_run(tmp_path, of_detector("there/d.pth", "b" * 64), cohort_hash="h")
+    with pytest.raises(
+        ConfigError, match=r"the file here/d\.pth, but there/d\.pth is not there\. Give its place"
+    ):
+        check_run(tmp_path, of_detector("there/d.pth", ""), cohort_hash="h")
+    with pytest.raises(ConfigError, match="other settings"):
+        check_run(tmp_path, of_detector("there/d.pth", "", "seed=5"), cohort_hash="h")
+    assert read_config(tmp_path / "config.yaml").crops.weights == "here/d.pth"
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+    check_run(tmp_path / "run", config(), cohort_hash="h")
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(
+        StoreError, match=r"--out must be a folder, but .*file is a file\. Choose another --out"
+    ):
+        check_run(tmp_path / "file", config(), cohort_hash="h")
 
 
 def test_a_changed_cohort_and_other_folds_are_refused(tmp_path: Path) -> None:

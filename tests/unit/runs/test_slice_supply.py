@@ -12,7 +12,7 @@ from semioscope.cohort import TASKS, EventSelection
 from semioscope.core.errors import ConfigError
 from semioscope.core.records import Event, EventView
 from semioscope.plans import SlicePlan, slices_of
-from semioscope.runs.slice_supply import check_slice_supply, pace_notes, sliceless_notes
+from semioscope.runs.slice_supply import check_slice_supply, pace_notes, slice_notes, sliceless_notes
 from semioscope.splits import FoldPlan
 from semioscope.splits.records import Fold
 
@@ -42,11 +42,22 @@ def folds(*train: tuple[str, ...]) -> FoldPlan:
 
 
 def check(
-    *events: Event, train: tuple[tuple[str, ...], ...] = (), plan: SlicePlan = B05, rate: float = 30.0
+    *events: Event,
+    train: tuple[tuple[str, ...], ...] = (),
+    plan: SlicePlan = B05,
+    rate: float = 30.0,
+    part_seconds: float = 0.0,
 ) -> None:
     distances = {view.recording_id: 1 / rate for event in events for view in event.views}
     everybody = tuple(event.event_id for event in events)
-    check_slice_supply(selected(*events), folds(*(train or (everybody,))), plan, distances, least_frames=9)
+    check_slice_supply(
+        selected(*events),
+        folds(*(train or (everybody,))),
+        plan,
+        distances,
+        least_frames=9,
+        part_seconds=part_seconds,
+    )
 
 
 LONG = (seizure("a", 0, 5.0), seizure("b", 1, 5.0))
@@ -138,6 +149,30 @@ def test_every_setting_that_is_named_helps(seconds: float, plan: SlicePlan, told
         check(*events, plan=plan)
     for key, value in re.findall(r"--set slices\.(\w+)=(\w+)", str(refused.value)):
         check(*events, plan=SlicePlan.model_validate(plan.model_dump() | {key: value}))
+
+
+def test_a_setting_helps_every_fold_though_no_event_has_a_slice() -> None:
+    """The shortest of what the folds train on counts, not the longest event of the cohort."""
+    events = (*(seizure(name, 0, 9.0) for name in "ab"), *(seizure(name, 1, 9.0) for name in "cd"),
+              seizure("e", 2, 4.0), seizure("f", 2, 3.5))  # fmt: skip
+    plan, train = SlicePlan(slice_frames=150, leftovers=False), (("a", "c", "e"), ("b", "d", "f"))
+    with pytest.raises(ConfigError, match=r"holds about 120 .*slice_frames=104\.") as told:
+        check(*events, plan=plan, train=train, part_seconds=78.0)
+    assert "part_seconds" not in str(told.value), "parts are to be longer than that already"
+    check(*events, plan=plan.model_copy(update={"slice_frames": 104}), train=train)
+
+
+def test_a_class_that_may_be_lost_as_a_whole_is_told() -> None:
+    events = (*LONG, seizure("c", 2, 0.32), seizure("d", 2, 0.32))
+    distances = {view.recording_id: 1 / 30 for event in events for view in event.views}
+    told = slice_notes(selected(*events), SlicePlan(), distances)
+    assert (
+        told[1] == "Every event of nonepileptic is among these: a class without any slice cannot be trained."
+    )
+    assert (
+        len(slice_notes(selected(*events, seizure("e", 2, 3.0)), SlicePlan(), distances | {"r-e": 1 / 30}))
+        == 1
+    )
 
 
 def test_patients_who_are_kept_back_are_named_as_the_cause() -> None:
