@@ -108,7 +108,7 @@ def fit_state(
     The classification layer and counters of batches are left out.
 
     Raises:
-        WeightsError: If names are missing or left over, shapes differ, or a number is not finite; the message names
+        WeightsError: If names are missing or left over, shapes differ, or as :func:`check_finite`; the message names
             the tensors.
     """
     given = {

@@ -243,14 +243,15 @@ def write_detector_folder(
     write_json(folder / FACTS, {**facts, "schema_version": _VERSION, "rule": rule, "detectors": own})
 
 
-def detector_identity(name: str, weights: str) -> str:
+def detector_identity(name: str, weights: str, *, sha256: str = "") -> str:
     """Return what tells a detector from another one without loading it; empty where its file is not there.
 
     Args:
         name: A key of ``DETECTORS``.
         weights: As in ``load_detector``.
+        sha256: What :func:`detector_sha256` gave, where it is known already; empty has it computed.
     """
-    known = weights if weights in NO_FILE else detector_sha256(weights)[:16]
+    known = weights if weights in NO_FILE else (sha256 or detector_sha256(weights))[:16]
     return f"{name}:{known}" if known else ""
 
 

@@ -22,6 +22,7 @@ from semioscope.core.progress import Progress
 from semioscope.core.wording import counted
 from semioscope.networks.backbones import Translate
 from semioscope.networks.detections import Detection, Detector, clipped_detection
+from semioscope.networks.detector_folder import NO_FILE
 from semioscope.networks.detector_networks import (
     build_fasterrcnn_mobilenet,
     build_maskrcnn,
@@ -298,13 +299,13 @@ def check_detector_weights(name: str, weights: str | Path) -> None:
     entry = DETECTORS[name]
     if weights == "pretrained" and entry.needed_file:
         _file(entry, weights)
-    if weights not in ("pretrained", "random") and not Path(weights).expanduser().exists():
+    if weights not in NO_FILE and not Path(weights).expanduser().exists():
         msg = f"The weights of the detector {name} must exist, but {weights} does not. Check the path."
         raise ConfigError(msg)
 
 
 def _file(entry: DetectorEntry, weights: str | Path) -> Path:
-    if weights in ("pretrained", "random"):
+    if weights in NO_FILE:
         msg = (
             f"The detector {entry.spec.name} needs a file ({entry.needed_file}), but has the weights "
             f"{str(weights)!r}. Give its path: --weights FILE to semioscope crop plan, --set crops.weights=FILE to "

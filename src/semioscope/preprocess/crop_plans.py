@@ -160,6 +160,7 @@ def ensure_crops(
     method: str,
     detector_name: str = "maskrcnn",
     weights: str | Path = "pretrained",
+    weights_sha256: str = "",
     check: bool = True,
     workers: int = 1,
     progress: Progress | None = None,
@@ -176,6 +177,7 @@ def ensure_crops(
         method: A key of ``CROP_METHODS``, or ``none``: no plans, whatever ``crops.tsv`` holds.
         detector_name: A key of ``DETECTORS``, for the methods that need one.
         weights: Of the detector, as in ``load_detector``.
+        weights_sha256: Of their file, where it is known already.
         check: As in ``make_crop_plans``.
         workers: As in ``make_crop_plans``.
         progress: Where it is reported.
@@ -189,7 +191,9 @@ def ensure_crops(
     if method == NO_CROPS:
         return CropPlanning()
     chosen, listed, path = crop_method(method), tuple(events), cohort.folder / CROPS.file
-    done, named = CropPlanning(), detector_identity(detector_name, str(weights))
+    done, named = CropPlanning(), ""
+    if chosen.needs_detector:
+        named = detector_identity(detector_name, str(weights), sha256=weights_sha256)
     if to_plan(listed, standing_crops(path), method):
         check_folder(cohort.folder, what="The folder of the cohort", remedy=WHERE_CROPS_LIE)
         with locked(cohort.folder / LOCKS / ".planning", wait=True):

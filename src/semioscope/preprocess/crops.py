@@ -18,10 +18,11 @@ from semioscope.core.tables import Problem, Row, read_table, write_table
 from semioscope.preprocess.depth_planes import DepthPlanes
 
 LOCKS = Path("derived", "crops")
+"""Where a cohort keeps the empty files that processes lock each other out with."""
 WHERE_CROPS_LIE = (
     f"{CROPS.file} is written into it: ask for write access, or copy the tables and videos to another folder."
 )
-"""Where a cohort keeps the empty files that processes lock each other out with."""
+"""What to do about the folder of a cohort that cannot be written."""
 
 Origin = Literal["auto", "manual"]
 CropStatus = Literal["accepted", "flagged", "rejected"]

@@ -54,6 +54,7 @@ def crop_stage(plan: RunPlan, *, workers: int, progress: Progress, failures: lis
         method=config.method,
         detector_name=config.detector,
         weights=config.weights,
+        weights_sha256=config.weights_sha256,
         check=config.check,
         workers=workers,
         progress=progress,

@@ -235,10 +235,8 @@ def crop_warnings(config: RunConfig, cohort: Cohort, selection: EventSelection) 
     if not CROP_METHODS[crops.method].needs_detector:
         return told
     rows = usable(standing_crops(cohort.folder / CROPS.file), views_of(selection.events), crops.method)
-    return (
-        *told,
-        *other_detector_notes(rows, detector_identity(crops.detector, crops.weights), crops.method),
-    )
+    named = detector_identity(crops.detector, crops.weights, sha256=crops.weights_sha256)
+    return (*told, *other_detector_notes(rows, named, crops.method))
 
 
 def folder_warnings(

@@ -98,12 +98,11 @@ def slice_notes(
     selection: EventSelection, plan: SlicePlan, distances: Mapping[str, float]
 ) -> tuple[str, ...]:
     """Return what to know before the work: which events hold no slice, and which slices differ from the papers'."""
-    sure = [event for event in selection.events if not sliceless_notes([event], plan, distances)]
-    lost = [
-        name
-        for index, name in enumerate(selection.task.class_names)
-        if not any(event.y_true == index for event in sure)
-    ]
+    doubted = {
+        event.event_id for events in _without_slices(selection.events, plan, distances) for event in events
+    }
+    sure = {event.y_true for event in selection.events if event.event_id not in doubted}
+    lost = [name for index, name in enumerate(selection.task.class_names) if index not in sure]
     whole = (
         [f"Every event of {join_words(lost)} is among these: a class without any slice cannot be trained."]
         if lost
@@ -114,30 +113,38 @@ def slice_notes(
 
 def sliceless_notes(events: Sequence[Event], plan: SlicePlan, distances: Mapping[str, float]) -> list[str]:
     """Return a sentence where events hold no slice, or may hold none: one frame more or less decides."""
-    surely, perhaps = [], []
-    for event in events:
-        if any(view.recording_id not in distances for view in event.views):
-            continue
-        if not any(len(slices_of(_frames_at_most(view, distances), plan)) for view in event.views):
-            surely.append(event.event_id)
-        elif not any(len(slices_of(_frames_at_least(view, distances), plan)) for view in event.views):
-            perhaps.append(event.event_id)
+    surely, perhaps = (
+        sorted(event.event_id for event in found) for found in _without_slices(events, plan, distances)
+    )
     if not surely and not perhaps:
         return []
     parts = []
     if surely:
-        parts.append(
-            f"{counted(len(surely), 'event holds', 'events hold')} no slice ({_some(sorted(surely))})"
-        )
+        parts.append(f"{counted(len(surely), 'event holds', 'events hold')} no slice ({_some(surely)})")
     if perhaps:
         one = counted(len(perhaps), "event may hold", "events may hold")
-        parts.append(f"{one} none, by a frame ({_some(sorted(perhaps))})" if surely else
-                     f"{one} no slice, by a frame ({_some(sorted(perhaps))})")  # fmt: skip
+        parts.append(f"{one} none, by a frame ({_some(perhaps)})" if surely else
+                     f"{one} no slice, by a frame ({_some(perhaps)})")  # fmt: skip
     lower = "a smaller slices.min_frames" if plan.leftovers else "slices.leftovers=true"
     return [
         f"{' and '.join(parts)}: {_told_need(plan)}. What holds none is left out and listed; with {lower} shorter "
         "ones take part."
     ]
+
+
+def _without_slices(
+    events: Sequence[Event], plan: SlicePlan, distances: Mapping[str, float]
+) -> tuple[list[Event], list[Event]]:
+    """Return the events that hold no slice for certain, and those that may hold none; unknown rates are neither."""
+    surely, perhaps = [], []
+    for event in events:
+        if any(view.recording_id not in distances for view in event.views):
+            continue
+        if not any(len(slices_of(_frames_at_most(view, distances), plan)) for view in event.views):
+            surely.append(event)
+        elif not any(len(slices_of(_frames_at_least(view, distances), plan)) for view in event.views):
+            perhaps.append(event)
+    return surely, perhaps
 
 
 def pace_notes(plan: SlicePlan, distances: Mapping[str, float]) -> list[str]:
